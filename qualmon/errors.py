@@ -1,0 +1,108 @@
+"""The exception tree. The first line of a class's docstring is the message.
+
+    QualmonError                 exit 70 unless a subclass says otherwise
+    ├── UsageError               exit 2   the caller's words are wrong
+    │   ├── ConfigError                   one or more located problems in a file
+    │   ├── UnknownNameError                   a name that no table holds
+    │   └── MissingExtraError             an optional dependency is not installed
+    ├── DependencyError          exit 4   something outside failed
+    │   ├── StoreError                    the store cannot be used
+    │   │   ├── StoreSchemaError          schema and program do not fit
+    │   │   └── StoreCorruptError         the file is damaged
+    │   ├── PortInUseError
+    │   └── NoTargetAnsweredError
+    └── StatisticsError          exit 2   an input outside a formula's domain
+
+Every message reads: what happened, the offending value, the remedy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class QualmonError(Exception):
+    """qualmon could not go on."""
+
+    exit_code: ClassVar[int] = 70
+    remedy: ClassVar[str] = ""
+
+    def __init__(self, detail: str = "", *, remedy: str | None = None) -> None:
+        summary = (self.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        fix = self.remedy if remedy is None else remedy
+        parts = [f"{summary}: {detail}" if detail else summary]
+        if fix:
+            parts.append(fix)
+        super().__init__(". ".join(part.rstrip(".") for part in parts) + ".")
+
+
+class UsageError(QualmonError):
+    """The command cannot be carried out as written."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One located mistake in a file: what is wrong, what is allowed, what to do."""
+
+    file: str
+    line: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.path}: {self.message}"
+
+
+class ConfigError(UsageError):
+    """The configuration has mistakes."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+
+class UnknownNameError(UsageError):
+    """There is nothing of that name."""
+
+
+class MissingExtraError(UsageError):
+    """An optional part of qualmon is not installed."""
+
+
+class DependencyError(QualmonError):
+    """Something that qualmon depends on failed."""
+
+    exit_code = 4
+
+
+class StoreError(DependencyError):
+    """The store cannot be used."""
+
+
+class StoreSchemaError(StoreError):
+    """The store's schema and this program do not fit together."""
+
+
+class StoreCorruptError(StoreError):
+    """The store's file is damaged."""
+
+    remedy = "Restore it from a backup, or move it away to start an empty one"
+
+
+class PortInUseError(DependencyError):
+    """The address is already in use."""
+
+    remedy = "Stop the other process or choose another port"
+
+
+class NoTargetAnsweredError(DependencyError):
+    """No target answered."""
+
+
+class StatisticsError(QualmonError, ValueError):
+    """A value lies outside the domain of a formula."""
+
+    exit_code = 2

@@ -1,0 +1,1 @@
+"""Sequential change detection for rare, partial faults, under a stated false-alarm budget."""
