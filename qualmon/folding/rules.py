@@ -1,0 +1,124 @@
+"""Everything that the fold needs besides the rounds: one epoch's rules, as data.
+
+An epoch is written to the log before its first round is folded; rebuilding the state reads
+it from there and fits, compiles and configures nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from qualmon.stats.hierarchy import channel_weights, node_weights
+from qualmon.types import ChannelInfo, Node, Target, family_of
+
+#: An answer whose own e-value reaches this counts as a hit; by Markov at most 1 in 100 while
+#: healthy, which is then the channel's bound for the share.
+EVENT_LEVEL = 100.0
+#: Per-token bets treat a missing answer as this many tokens without evidence.
+MISSING_TOKENS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class FoldRules:
+    """One epoch. Times in seconds, budget in hours, shares in [0, 1].
+
+    events / tokens: channels bet on the share grid and on the token-drop grid, sorted.
+    bounds: healthy rate per channel. feeds: channels of each probe, by ``suite/probe``.
+    platforms: shared-shock component of each target.
+    """
+
+    started: float
+    nodes: tuple[Node, ...]
+    events: tuple[str, ...]
+    tokens: tuple[str, ...]
+    bounds: Mapping[str, float]
+    feeds: Mapping[str, Sequence[str]]
+    platforms: Mapping[str, str]
+    budget_hours: float
+    min_share: float
+    burn_in: float
+    clean_for: float
+    recovery_alpha: float
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """All channels that can open an incident."""
+        return self.events + self.tokens
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Families of those channels, sorted."""
+        return tuple(sorted({family_of(channel) for channel in self.channels}))
+
+    def channel_weight(self) -> dict[str, float]:
+        """Part of a node's weight that each channel gets."""
+        weights = channel_weights([family_of(channel) for channel in self.channels])
+        return dict(zip(self.channels, weights, strict=True))
+
+    def dump(self) -> bytes:
+        """Canonical JSON; equal rules give equal bytes."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
+
+    @classmethod
+    def load(cls, doc: bytes) -> FoldRules:
+        """Inverse of dump."""
+        raw: dict[str, Any] = json.loads(doc)
+        nodes = tuple(
+            Node(n["scope"], tuple((a, v) for a, v in n["axes"]), tuple(n["targets"]), n["weight"])
+            for n in raw.pop("nodes")
+        )
+        events, tokens = tuple(raw.pop("events")), tuple(raw.pop("tokens"))
+        return cls(nodes=nodes, events=events, tokens=tokens, **raw)
+
+
+def build_nodes(targets: Sequence[Target], axes: Iterable[Sequence[str]]) -> tuple[Node, ...]:
+    """One node per combination of values on each level of axes, with its weight.
+
+    Nodes with the same members say the same thing; the one of the last level listed stays,
+    the most specific by convention. A target without one of the labels is in no node there.
+    """
+    levels = [_level(targets, level) for level in axes]
+    seen: set[tuple[str, ...]] = set()
+    for level in reversed(levels):
+        for scope in sorted(level):
+            members = level[scope][1]
+            if members in seen:
+                del level[scope]
+            seen.add(members)
+    weights = node_weights([len(level) for level in levels])
+    return tuple(
+        Node(scope, values, members, weight)
+        for level, weight in zip(levels, weights, strict=True)
+        for scope, (values, members) in sorted(level.items())
+    )
+
+
+_Level = dict[str, tuple[tuple[tuple[str, str], ...], tuple[str, ...]]]
+
+
+def _level(targets: Sequence[Target], axes: Sequence[str]) -> _Level:
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for target in targets:
+        values = [target.axis(axis) for axis in axes]
+        if None not in values:
+            groups.setdefault(tuple(str(v) for v in values), []).append(target.key)
+    return {
+        scope_of(pairs): (pairs, tuple(sorted(keys)))
+        for values, keys in groups.items()
+        for pairs in [tuple(zip(axes, values, strict=True))]
+    }
+
+
+def scope_of(axes: Sequence[tuple[str, str]]) -> str:
+    """``fleet``, or ``axis=value`` pairs joined by a comma in configured order."""
+    return ",".join(f"{axis}={value}" for axis, value in axes) or "fleet"
+
+
+def pageable(channels: Iterable[ChannelInfo]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(event channels with a declared bound, self-normalised channels), each sorted."""
+    infos = sorted(channels, key=lambda info: info.name)
+    events = tuple(i.name for i in infos if i.null == "invariant" and i.kind == "event")
+    return events, tuple(i.name for i in infos if i.null == "self" and i.kind == "e_value")

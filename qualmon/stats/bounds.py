@@ -1,0 +1,67 @@
+"""Confidence limits for rates of rare events, and the audit of a declared healthy rate."""
+
+from __future__ import annotations
+
+import math
+
+from scipy.special import bdtrc, betaincinv, betaln
+
+from qualmon.errors import StatisticsError
+
+
+def _counts(n: int, hits: int) -> None:
+    if not 0 <= hits <= n:
+        raise StatisticsError(f"{hits} hits among {n} answers")
+
+
+def upper_limit(n: int, hits: int, confidence: float = 0.95) -> float:
+    """Clopper-Pearson upper limit of a rate; 1.0 for n = 0. With no hit it is about 3/n.
+
+    Source: Clopper, Pearson, Biometrika 26 (1934).
+    """
+    _counts(n, hits)
+    return 1.0 if hits == n else float(betaincinv(hits + 1, n - hits, confidence))
+
+
+def stands_out(n: int, hits: int, bound: float, alternatives: int, alpha: float = 0.01) -> bool:
+    """True when `hits` or more of `n` at rate `bound` are rarer than alpha / alternatives."""
+    _counts(n, hits)
+    return hits > 0 and float(bdtrc(hits - 1, n, bound)) < alpha / max(alternatives, 1)
+
+
+def _log_e(n: int, hits: int, rate: float) -> float:
+    """log of the Beta(1/2, 1/2)-mixture e-process against `rate`."""
+    mixture = betaln(hits + 0.5, n - hits + 0.5) - betaln(0.5, 0.5)
+    bad = hits * math.log(rate) if hits else 0.0
+    good = (n - hits) * math.log1p(-rate) if n > hits else 0.0
+    return float(mixture) - bad - good
+
+
+def confidence_sequence(n: int, hits: int, alpha: float) -> tuple[float, float]:
+    """Interval for a rate, valid at all n at once (Robbins' mixture martingale, Ville).
+
+    Returns (low, high) within [0, 1]; (0, 1) for n = 0. Raises StatisticsError for impossible
+    counts or alpha outside (0, 1). Source: Robbins 1970; Howard et al., AoS 49 (2021).
+    """
+    _counts(n, hits)
+    if not 0.0 < alpha < 1.0:
+        raise StatisticsError(f"alpha {alpha!r} is not in (0, 1)")
+    if n == 0:
+        return 0.0, 1.0
+    limit, middle = -math.log(alpha), hits / n
+    low = 0.0 if hits == 0 else _root(n, hits, limit, 1e-300, middle)
+    high = 1.0 if hits == n else _root(n, hits, limit, 1.0 - 1e-16, middle)
+    return low, high
+
+
+def _root(n: int, hits: int, limit: float, outside: float, inside: float) -> float:
+    """Bisects for the rate where the e-process crosses `limit`; returns the outer end."""
+    if _log_e(n, hits, outside) < limit:
+        return outside
+    for _ in range(80):
+        middle = 0.5 * (outside + inside)
+        if _log_e(n, hits, middle) >= limit:
+            outside = middle
+        else:
+            inside = middle
+    return outside
