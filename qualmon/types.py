@@ -437,6 +437,7 @@ class Incident:
     reasons: tuple[str, ...] = ()  # why this is a ticket and not a page
     resolved_at: float | None = None
     acknowledged_by: str | None = None
+    opened_scope: str = ""  # scope at opening: labels that must not change use it
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,6 +460,7 @@ class ChannelStatus:
     n: int
     last_at: float
     proven: bool
+    kind: ScoreKind = "event"
 
 
 @dataclass(frozen=True, slots=True)
