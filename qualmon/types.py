@@ -91,6 +91,7 @@ class Endpoint:
 
     `neutral_sampler` is the operator's word that sampler settings that are not sent are
     neutral on that server; without it token.drop refuses to judge (scorers/tokens.py).
+    `secret_headers` are sent like `extra_headers`; their values are credentials.
     """
 
     target: Target
@@ -107,6 +108,7 @@ class Endpoint:
     neutral_sampler: bool = False
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     extra_headers: Mapping[str, str] = field(default_factory=dict)
+    secret_headers: Mapping[str, Secret] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,7 @@ class Completion:
     headers: Mapping[str, str] = field(default_factory=dict)
     tool_calls: tuple[Mapping[str, Any], ...] = ()
     refusal: str | None = None
+    fingerprint: str | None = None  # the server's own word for its configuration
 
 
 @dataclass(frozen=True, slots=True)
