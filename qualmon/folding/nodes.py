@@ -46,9 +46,7 @@ def factors(
     return events, tokens
 
 
-def _by_platform(
-    channel: str, parts: Sequence[Cell], rules: FoldRules, *, proven: bool
-) -> Floats:
+def _by_platform(channel: str, parts: Sequence[Cell], rules: FoldRules, *, proven: bool) -> Floats:
     groups: dict[str, list[Sequence[float]]] = {}
     for cell in parts:
         groups.setdefault(rules.platforms[cell.target], []).append(cell.ratios[channel])
