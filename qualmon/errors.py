@@ -8,7 +8,9 @@
     ├── DependencyError          exit 4   something outside failed
     │   ├── StoreError                    the store cannot be used
     │   │   ├── StoreSchemaError          schema and program do not fit
-    │   │   └── StoreCorruptError         the file is damaged
+    │   │   ├── StoreCorruptError         the file is damaged
+    │   │   ├── StaleFenceError           another worker holds the slot
+    │   │   └── FoldMovedError            another folder moved the cursor
     │   ├── PortInUseError
     │   └── NoTargetAnsweredError
     └── StatisticsError          exit 2   an input outside a formula's domain
@@ -90,6 +92,18 @@ class StoreCorruptError(StoreError):
     """The store's file is damaged."""
 
     remedy = "Restore it from a backup, or move it away to start an empty one"
+
+
+class StaleFenceError(StoreError):
+    """Another worker holds the slot, or it is closed."""
+
+    remedy = "Leave the slot alone"
+
+
+class FoldMovedError(StoreError):
+    """Another process has moved the fold's cursor."""
+
+    remedy = "Run one folder only and load its state again"
 
 
 class PortInUseError(DependencyError):
