@@ -26,7 +26,8 @@ class FoldRules:
     """One epoch. Times in seconds, budget in hours, shares in [0, 1].
 
     events / tokens: channels bet on the share grid and on the token-drop grid, sorted.
-    bounds: healthy rate per channel. feeds: channels of each probe, by ``suite/probe``.
+    bounds: healthy rate per channel. feeds: channels of each probe, by ``suite/probe``;
+    versions: the probe's version likewise.
     platforms: shared-shock component of each target.
     """
 
@@ -36,6 +37,7 @@ class FoldRules:
     tokens: tuple[str, ...]
     bounds: Mapping[str, float]
     feeds: Mapping[str, Sequence[str]]
+    versions: Mapping[str, str]
     platforms: Mapping[str, str]
     budget_hours: float
     min_share: float

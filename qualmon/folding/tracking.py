@@ -46,6 +46,7 @@ def opened(state: FoldState, rules: FoldRules, index: int, family: str, slot: Sl
         id=rulebook.incident_id(node.scope, family, slot.due),
         kind="regression",
         scope=node.scope,
+        opened_scope=node.scope,
         family=family,
         families=(family,),
         level="firing",
