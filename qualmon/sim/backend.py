@@ -1,0 +1,108 @@
+"""The served fleet apart from HTTP: who is admitted, what is answered, what is broken."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from qualmon.sim.faults import Fault, infect, parse_faults
+from qualmon.sim.fleet import FleetSpec
+from qualmon.sim.sampler import Asked, sampler
+from qualmon.sim.speaker import Speaker
+from qualmon.sim.vocabulary import split
+from qualmon.sim.wire_chat import Reply
+from qualmon.sim.wire_request import ChatRequest, RejectedError
+from qualmon.types import Target
+
+_BODIES_KEPT = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the fleet behaves. seconds_per_token: pace of answers; api_keys: empty lets all in."""
+
+    seed: int = 0
+    seconds_per_token: float = 0.0
+    api_keys: tuple[str, ...] = ()
+
+
+class _Counter:
+    """How often each body came, for requests without an id; forgets the oldest bodies."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[bytes, int] = OrderedDict()
+
+    def name(self, body: bytes) -> str:
+        digest = hashlib.blake2b(body, digest_size=16).digest()
+        count = self._seen[digest] = self._seen.pop(digest, -1) + 1
+        if len(self._seen) > _BODIES_KEPT:
+            self._seen.popitem(last=False)
+        return f"{digest.hex()}/{count}"
+
+
+@dataclass(slots=True)
+class Fleet:
+    """All targets, what they say, and what is wrong with them at the moment."""
+
+    spec: FleetSpec
+    speakers: Mapping[str, Speaker]
+    settings: Settings
+    clock: Callable[[], float]
+    faults: tuple[Fault, ...] = ()
+    _targets: dict[tuple[str, str, str], Target] = field(init=False)
+    _bodies: _Counter = field(init=False, default_factory=_Counter)
+
+    def __post_init__(self) -> None:
+        self._targets = {(t.platform, t.route, t.model): t for t in self.spec.targets}
+
+    def plant(self, items: object) -> None:
+        """Replaces all faults. Raises UsageError and changes nothing when one is wrong."""
+        self.faults = parse_faults(items, self.spec.targets, self.clock())
+
+    def models(self, platform: str, route: str) -> list[str]:
+        """Models served at a place. Raises RejectedError 404 where there are none."""
+        found = [model for p, r, model in self._targets if (p, r) == (platform, route)]
+        if not found:
+            raise RejectedError(404, f"Nothing is served at /{platform}/{route}.")
+        return found
+
+    def admit(self, authorization: str | None) -> None:
+        """Raises RejectedError 401 unless the header carries one of the keys, if there are any."""
+        keys = self.settings.api_keys
+        given = (authorization or "").removeprefix("Bearer ").encode("utf-8", "surrogateescape")
+        if keys and not any(hmac.compare_digest(given, key.encode()) for key in keys):
+            message = "Incorrect or missing API key: send 'Authorization: Bearer KEY'."
+            raise RejectedError(401, message, code="invalid_api_key")
+
+    def answer(
+        self, place: tuple[str, str], request: ChatRequest, name: str | None, body: bytes
+    ) -> Reply:
+        """Draws the answer of the model at (platform, route) to a request called `name`."""
+        target = self._target(place, request.model)
+        asked = Asked(self.settings.seed, target, name or self._bodies.name(body))
+        now = self.clock()
+        draw = sampler(request.sampling, asked.random("tokens"))
+        draw = infect(draw, self.faults, asked, now)
+        texts = request.texts
+        choices, finish = self.speakers[target.model].answer(texts, draw, request.limit)
+        return Reply(
+            id=f"chatcmpl-{asked.digest('answer').hex()}",
+            created=int(now),
+            model=target.model,
+            fingerprint=f"fp_{hashlib.blake2b(target.key.encode(), digest_size=5).hexdigest()}",
+            prompt_tokens=3 + sum(3 + len(split(text)) for text in texts),
+            choices=choices,
+            finish=finish,
+            tops=request.tops,
+        )
+
+    def _target(self, place: tuple[str, str], model: str) -> Target:
+        target = self._targets.get((*place, model))
+        if target is None:
+            known = ", ".join(self.models(*place))
+            message = f"The model '{model}' does not exist at /{'/'.join(place)}: {known} do."
+            raise RejectedError(404, message, "model", "model_not_found")
+        return target
