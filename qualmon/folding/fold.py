@@ -33,9 +33,15 @@ class Folded:
     transitions: tuple[Mapping[str, Any], ...]
 
 
-def fold(state: FoldState, rnd: ClosedRound, rules: FoldRules) -> Folded:
+def fold(
+    state: FoldState,
+    rnd: ClosedRound,
+    rules: FoldRules,
+    *,
+    resolved: frozenset[str] = frozenset(),
+) -> Folded:
     """Folds one closed round. Rounds come in slot order; members of unknown targets are
-    ignored (they belong to an epoch that is over)."""
+    ignored (they belong to an epoch that is over). resolved: incidents that a person ended."""
     before = state
     known = {target for node in rules.nodes for target in node.targets}
     rnd = ClosedRound(rnd.slot, tuple(m for m in rnd.members if m.member.target in known))
@@ -53,7 +59,7 @@ def fold(state: FoldState, rnd: ClosedRound, rules: FoldRules) -> Folded:
     state = replace(state, pools={**state.pools, pool_key(rnd): pools}, slots=state.slots + 1)
     state = _remember(state, evidence, rnd.slot)
     state = _raise_alarms(state, rules, rnd.slot)
-    state = _assess(state, rules, rnd)
+    state = _assess(state, rules, rnd, resolved)
     return _result(before, state, evidence, rnd, rules)
 
 
@@ -166,12 +172,14 @@ def _place(state: FoldState, rules: FoldRules, index: int, family: str, slot: Sl
     return nodes.cleared(state, rules, family, set(node.targets))
 
 
-def _assess(state: FoldState, rules: FoldRules, rnd: ClosedRound) -> FoldState:
+def _assess(
+    state: FoldState, rules: FoldRules, rnd: ClosedRound, resolved: frozenset[str]
+) -> FoldState:
     result: dict[str, OpenIncident] = {}
     for key, item in sorted(state.incidents.items()):
         unproven = _unproven(state, rules, item)
         assessed = tracking.assessed(item, state, rules, unproven, rnd.slot)
-        signal = _signal(assessed, rules, rnd.slot)
+        signal = "recovered" if key in resolved else _signal(assessed, rules, rnd.slot)
         level = rulebook.advance(assessed.incident.level, signal)
         ended = rnd.slot.due if level == "ok" else None
         incident = replace(assessed.incident, level=level, resolved_at=ended)
