@@ -1,1 +1,34 @@
-""""""
+"""One file per wire protocol; this table is all there is to registering one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from qualmon.errors import UnknownNameError
+from qualmon.ports import Provider
+from qualmon.types import Endpoint
+
+#: Makes a provider for one endpoint; raises UsageError when the endpoint cannot be used.
+ProviderFactory = Callable[[Endpoint], Provider]
+
+
+def _openai_chat(endpoint: Endpoint) -> Provider:
+    # Imported on use: the HTTP client is heavy and the command line must start fast.
+    from qualmon.providers.openai_chat import OpenAIChat
+
+    return OpenAIChat(endpoint)
+
+
+PROVIDERS: Mapping[str, ProviderFactory] = MappingProxyType({"openai_chat": _openai_chat})
+
+
+def make_provider(endpoint: Endpoint) -> Provider:
+    """The provider that the endpoint's target names. Raises UnknownNameError, UsageError."""
+    wanted = endpoint.target.provider
+    if wanted not in PROVIDERS:
+        raise UnknownNameError(
+            f"provider {wanted!r} of target {endpoint.target.key}",
+            remedy=f"Use one of: {', '.join(sorted(PROVIDERS))}",
+        )
+    return PROVIDERS[wanted](endpoint)
