@@ -1,0 +1,60 @@
+"""Numbers and times as an on-call reads them."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+from qualmon.types import Incident
+
+_STEPS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
+
+
+def percent(share: float | None) -> str:
+    """``3.1 %``; two digits below 10 %, more than nothing is never shown as 0."""
+    if share is None or not math.isfinite(share):
+        return "unknown"
+    value = 100 * share
+    if value == 0 or value >= 10:
+        return f"{value:.0f} %"
+    return f"{value:.1f} %" if value >= 1 else f"{value:.2g} %" if value >= 0.001 else "< 0.001 %"
+
+
+def clock(when: float | None) -> str:
+    """``2026-03-01 04:05:06 UTC``."""
+    if when is None:
+        return "never"
+    try:
+        return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return "unknown"
+
+
+def span(seconds: float) -> str:
+    """``41 min``, ``2.5 h``."""
+    if not math.isfinite(seconds):
+        return "unknown"
+    for unit, name in _STEPS:
+        if seconds >= unit:
+            return f"{seconds / unit:.1f}".removesuffix(".0") + f" {name}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def share_words(incident: Incident) -> str:
+    """``3.1 % (1.9 % to 4.8 %)``."""
+    interval = f"{percent(incident.share_low)} to {percent(incident.share_high)}"
+    if incident.share is None:
+        return f"not yet known ({interval})"
+    return f"{percent(incident.share)} ({interval})"
+
+
+def place(scope: str) -> str:
+    """A scope for people: ``the whole fleet`` instead of ``fleet``."""
+    return "the whole fleet" if scope == "fleet" else scope.replace(",", ", ")
+
+
+def fill(value: float, full: float) -> float:
+    """`value` as a part of `full`, in [0, 100]; 0 where that means nothing."""
+    if math.isnan(value) or math.isnan(full) or full <= 0 or value <= 0:
+        return 0.0
+    return min(100.0, 100 * value / full) if math.isfinite(value) else 100.0
