@@ -1,0 +1,229 @@
+"""qualmon.yaml as a `Config`, or every mistake in it at once.
+
+The sections are checked one by one and the checks across sections run on whatever is sound,
+so that one mistake does not hide the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from qualmon.config import settings
+from qualmon.config.cost import check_limits
+from qualmon.config.models import SectionsModel, SinksModel, SuiteModel, TargetModel
+from qualmon.config.report import Report, Step, suggest
+from qualmon.config.secrets import Vault
+from qualmon.config.suites import is_path, load_suite, suite_names
+from qualmon.config.targets import AXES, Surroundings, endpoint
+from qualmon.config.values import SecretRef, hook_url
+from qualmon.config.wording import checked, mistaken
+from qualmon.config.yamlfile import read_yaml
+from qualmon.errors import ConfigError
+from qualmon.types import Endpoint, Price
+
+#: Wire protocols that this program speaks.
+KNOWN_PROVIDERS: Final = ("openai_chat",)
+
+#: Places that may be blamed unless the file says otherwise; axes that no target has drop out.
+DEFAULT_NODES: Final[tuple[tuple[str, ...], ...]] = (
+    (), ("platform",), ("hardware",), ("model",), ("platform", "model"),
+    ("hardware", "model"), ("target",),
+)  # fmt: skip
+
+
+def load(
+    path: Path,
+    environ: Mapping[str, str],
+    known_providers: tuple[str, ...] = KNOWN_PROVIDERS,
+) -> settings.Config:
+    """The configuration in the file at `path`; secrets come from `environ` and from files.
+
+    Relative paths start at the file's folder. Raises ConfigError with every mistake, each with
+    file, line, path, what is wrong, what is allowed and the remedy.
+    """
+    data, report = read_yaml(path)
+    folder = path.absolute().parent
+    sections, bad = _sections(data, report)
+    prices = {key: Price(price.input, price.output) for key, price in sections.prices.items()}
+    around = Surroundings(
+        Vault(environ, folder), known_providers, None if "prices" in bad else prices
+    )
+    ends = _endpoints(sections.targets, around, report)
+    plans = _plans(sections.suites, folder, report)
+    _check_across(sections, ends, plans, report)
+    sinks = _sinks(sections.sinks, around.vault, report)
+    report.raise_if_any()
+    return settings.Config(
+        path=path,
+        store=_store(sections.store, folder),
+        listen=sections.listen,
+        external_url=sections.external_url,
+        budget_hours=sections.false_pages.per / sections.false_pages.max / 3600.0,
+        burn_in=sections.burn_in,
+        nodes=_nodes(sections.nodes, ends),
+        endpoints=tuple(end for end in ends if end),
+        suites=tuple(plan for plan in plans if plan),
+        prices=prices,
+        min_share=sections.min_share,
+        page_on_change=sections.page_on_change,
+        recovery=settings.Recovery(sections.recovery.clean_for, sections.recovery.alpha),
+        drain=sections.drain,
+        sinks=sinks,
+    )
+
+
+def _sections(data: dict[str, Any], report: Report) -> tuple[SectionsModel, set[Step]]:
+    """The sections, and the names of those with mistakes, which are left at their defaults."""
+    if (sections := checked(SectionsModel, data, report)) is not None:
+        return sections, set()
+    bad = mistaken(SectionsModel, data)
+    sound = {key: value for key, value in data.items() if key not in bad}
+    required = {key: [None] for key in ("targets", "suites") if key not in sound}
+    found = SectionsModel.model_validate({**sound, **required})
+    return found.model_copy(update={key: [] for key in required}), bad
+
+
+def _store(url: str, folder: Path) -> str:
+    return f"sqlite:///{folder / url.removeprefix('sqlite:///')}"
+
+
+def _endpoints(items: Sequence[Any], around: Surroundings, report: Report) -> list[Endpoint | None]:
+    found: list[Endpoint | None] = []
+    for at, item in enumerate(items):
+        model = checked(TargetModel, item, report, ("targets", at))
+        found.append(endpoint(model, around, report, ("targets", at)) if model else None)
+    return found
+
+
+def _plans(items: Sequence[Any], folder: Path, report: Report) -> list[settings.SuitePlan | None]:
+    found: list[settings.SuitePlan | None] = []
+    for at, item in enumerate(items):
+        model = checked(SuiteModel, item, report, ("suites", at))
+        suite = _suite(model.name, folder, report, at) if model else None
+        found.append(_plan(model, suite, report, at) if model and suite else None)
+    return found
+
+
+def _suite(name: str, folder: Path, report: Report, at: int) -> settings.Suite | None:
+    if not is_path(name) and name not in suite_names():
+        message = f"there is no suite {name!r}; {suggest(name, suite_names())}, or a path"
+        report.add(("suites", at, "name"), message)
+        return None
+    try:
+        return load_suite(folder / name if is_path(name) else name)
+    except ConfigError as error:
+        report.problems += error.problems
+        return None
+
+
+def _plan(
+    model: SuiteModel, suite: settings.Suite, report: Report, at: int
+) -> settings.SuitePlan | None:
+    if model.probes_per_round > len(suite.probes):
+        report.add(
+            ("suites", at, "probes_per_round"),
+            f"{model.probes_per_round} is more than the {len(suite.probes)} probes of suite "
+            f"{suite.name!r}; write at most {len(suite.probes)}",
+        )
+        return None
+    return settings.SuitePlan(
+        name=suite.name,
+        every=model.every,
+        probes_per_round=model.probes_per_round,
+        identities=model.identities,
+        probes=suite.probes,
+        models=tuple(model.models) if model.models is not None else None,
+    )
+
+
+def _check_across(
+    sections: SectionsModel,
+    ends: Sequence[Endpoint | None],
+    plans: Sequence[settings.SuitePlan | None],
+    report: Report,
+) -> None:
+    _check_twins([end.target.key if end else None for end in ends], "targets", report)
+    _check_twins([plan.name if plan else None for plan in plans], "suites", report)
+    if all(ends) and ends:
+        _check_names(sections, [end for end in ends if end], plans, report)
+    if all(plans) and plans:
+        for at, end in enumerate(ends):
+            if end is not None:
+                check_limits(end, [plan for plan in plans if plan], report, at)
+
+
+def _check_twins(keys: Sequence[str | None], section: str, report: Report) -> None:
+    first: dict[str, int] = {}
+    for at, key in enumerate(keys):
+        if key is not None and first.setdefault(key, at) != at:
+            report.add(
+                (section, at),
+                f"{key!r} is also {section}[{first[key]}]; give it another name or take it out",
+            )
+
+
+def _check_names(
+    sections: SectionsModel,
+    ends: Sequence[Endpoint],
+    plans: Sequence[settings.SuitePlan | None],
+    report: Report,
+) -> None:
+    """Names that refer to targets: only when every target is sound, else they may be right."""
+    axes = _axes(ends)
+    for at, node in enumerate(sections.nodes or ()):
+        for index, axis in enumerate(node):
+            if axis not in axes:
+                message = f"no target has the axis {axis!r}; {suggest(axis, axes)}"
+                report.add(("nodes", at, index), message)
+        if node in (sections.nodes or [])[:at] or len(set(node)) < len(node):
+            report.add(("nodes", at), "the entry or an axis in it stands twice; keep one")
+    models = sorted({end.target.model for end in ends})
+    for at, plan in enumerate(plans):
+        for index, model in enumerate((plan.models if plan else None) or ()):
+            if model not in models:
+                message = f"no target has the model {model!r}; {suggest(model, models)}"
+                report.add(("suites", at, "models", index), message)
+    priced = [*models, *(end.target.key for end in ends)]
+    for key in sections.prices:
+        if key not in priced:
+            message = f"no target has the model or key {key!r}; {suggest(key, models)}"
+            report.add(("prices", key), message)
+
+
+def _axes(ends: Sequence[Endpoint | None]) -> list[str]:
+    labels = {label for end in ends if end for label in end.target.labels}
+    return [*AXES, *sorted(labels)]
+
+
+def _nodes(
+    given: Sequence[Sequence[str]] | None, ends: Sequence[Endpoint | None]
+) -> tuple[tuple[str, ...], ...]:
+    if given is not None:
+        return tuple(tuple(node) for node in given)
+    axes = set(_axes(ends))
+    return tuple(node for node in DEFAULT_NODES if axes.issuperset(node))
+
+
+def _sinks(model: SinksModel, vault: Vault, report: Report) -> settings.Sinks:
+    alertmanager = webhook = None
+    if model.alertmanager is not None:
+        alertmanager = settings.AlertmanagerSink(model.alertmanager.url)
+    if model.webhook is not None:
+        webhook = _webhook(model.webhook.url, vault, report)
+    return settings.Sinks(alertmanager, webhook)
+
+
+def _webhook(url: str | SecretRef, vault: Vault, report: Report) -> settings.WebhookSink | None:
+    where = ("sinks", "webhook", "url")
+    secret = vault.fetch(url, report, where) if isinstance(url, SecretRef) else None
+    text = secret.reveal if secret else url
+    if isinstance(text, SecretRef):
+        return None
+    try:
+        return settings.WebhookSink(hook_url(text))
+    except ValueError as error:
+        hidden = "the address found there is no http:// or https:// address; correct it"
+        report.add(where, hidden if secret else str(error))
+    return None
