@@ -66,12 +66,6 @@ class Ledger(Part):
                 return None
             return int(connection.execute(_select(slot, _slots.fence)).scalar_one())
 
-    def release(self, slot: Slot, fence: int) -> bool:
-        """Gives a claimed slot back as due before its lease ends; False when stale."""
-        values = {"state": "due", "owner": None, "lease_until": None}
-        with self._database.write() as connection:
-            return _update(connection, slot, _held(fence), values)
-
     def open_slots(self) -> list[Slot]:
         """Slots neither closed nor missed, oldest first."""
         query = (
