@@ -72,8 +72,8 @@ class Fleet:
     def admit(self, authorization: str | None) -> None:
         """Raises RejectedError 401 unless the header carries one of the keys, if there are any."""
         keys = self.settings.api_keys
-        given = (authorization or "").removeprefix("Bearer ").encode("utf-8", "surrogateescape")
-        if keys and not any(hmac.compare_digest(given, key.encode()) for key in keys):
+        given = (authorization or "").encode("utf-8", "surrogateescape")
+        if keys and not any(hmac.compare_digest(given, f"Bearer {key}".encode()) for key in keys):
             message = "Incorrect or missing API key: send 'Authorization: Bearer KEY'."
             raise RejectedError(401, message, code="invalid_api_key")
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import aiohttp
 import orjson
 
 from qualmon.errors import DependencyError, PortInUseError, QualmonError
@@ -38,6 +39,13 @@ class Spawned:
     def origin(self) -> str:
         """``http://HOST:PORT``."""
         return f"http://{self.host}:{self.port}"
+
+    async def plant(self, faults: Sequence[Mapping[str, Any]]) -> None:
+        """Replaces all faults; start and end count from now. Raises as `parse_faults` does."""
+        parse_faults(faults, demo_fleet().targets, 0.0)
+        url = f"{self.origin}/-/faults"
+        async with aiohttp.ClientSession(raise_for_status=True) as session:
+            await session.post(url, json=list(faults))
 
     async def aclose(self) -> None:
         """Ends the child: asks first, kills after five seconds. May be called twice."""

@@ -142,7 +142,7 @@ def read_request(body: bytes) -> ChatRequest:
         raise RejectedError(400, f"The body is not valid JSON: {error}.") from error
     if not isinstance(values, dict):
         raise RejectedError(400, "The body must be a JSON object.")
-    for name in _NEUTRAL.keys() & values.keys():
+    for name in [name for name in _NEUTRAL if name in values]:
         _require_neutral(name, values.pop(name))
     try:
         request = ChatRequest.model_validate(values)
