@@ -7,13 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from qualmon.web import words
-from qualmon.web.text import excerpt, visible
+from qualmon.web.text import character_names, excerpt, visible
 
-#: Longest text that a page shows of any one value.
-MAX_VALUE = 2000
+#: Longest text that a page shows of any one value, in characters.
+MAX_VALUE = 300
 
 
 def path_part(text: str) -> str:
@@ -27,6 +27,11 @@ def _finalize(value: Any) -> Any:
         return value
     cut = value if len(value) <= MAX_VALUE else f"{value[:MAX_VALUE]}…"
     return visible(cut, keep="\n\t")
+
+
+def _whole(text: str) -> Markup:
+    """All of `text`, for what is bounded already."""
+    return escape(visible(text, keep="\n\t"))
 
 
 @cache
@@ -45,8 +50,14 @@ def _environment() -> Environment:
         "percent": words.percent,
         "place": words.place,
         "span": words.span,
+        "whole": _whole,
     }
-    env.globals |= {"excerpt": excerpt, "fill": words.fill, "share_words": words.share_words}
+    env.globals |= {
+        "character_names": character_names,
+        "excerpt": excerpt,
+        "fill": words.fill,
+        "share_words": words.share_words,
+    }
     return env
 
 

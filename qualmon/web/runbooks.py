@@ -23,14 +23,14 @@ class Block:
 
 def runbook_names() -> tuple[str, ...]:
     """Names of all runbooks, which are the alerts' names."""
-    return tuple(sorted(path.stem for path in data_path("runbooks").glob("*.md")))
+    return tuple(sorted(path.stem for path in data_path("docs/runbooks").glob("*.md")))
 
 
 def runbook(name: str) -> list[Block] | None:
     """The blocks of one runbook; None when there is none of that name."""
     if name not in runbook_names():
         return None
-    text = (data_path("runbooks") / f"{name}.md").read_text(encoding="utf-8")
+    text = (data_path("docs/runbooks") / f"{name}.md").read_text(encoding="utf-8")
     return list(blocks(text))
 
 

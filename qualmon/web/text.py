@@ -18,6 +18,8 @@ CONTEXT = 120
 MAX_SPAN = 200
 #: Marked spans shown of one answer.
 MAX_MARKS = 20
+#: Marked characters that are named.
+MAX_NAMES = 8
 # Controls, format characters (bidi overrides, zero width), surrogates, private use, unassigned,
 # line and paragraph separators.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -67,6 +69,19 @@ def excerpt(text: str, marks: Sequence[tuple[int, int]]) -> list[Segment]:
         position = min(limit, end + CONTEXT)
         segments += _plain_run(text, end, position)
     return segments + _gap(len(text) - position)
+
+
+def character_names(text: str, marks: Sequence[tuple[int, int]]) -> list[str]:
+    """The first marked characters, each once, as ``U+0430 CYRILLIC SMALL LETTER A``.
+
+    A homoglyph looks like what it stands for, and a font may lack the rest.
+    """
+    spans = _merged(marks, len(text))[:MAX_MARKS]
+    marked = "".join(text[start : min(end, start + MAX_SPAN)] for start, end in spans)
+    return [
+        f"U+{ord(c):04X} {unicodedata.name(c, 'unnamed')}"
+        for c in list(dict.fromkeys(marked))[:MAX_NAMES]
+    ]
 
 
 def _plain_run(text: str, start: int, end: int) -> list[Segment]:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from qualmon.types import Incident
 
 _STEPS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
+#: With a space that does not break.
+_PERCENT = "\u00a0%"
 
 
 def percent(share: float | None) -> str:
@@ -16,8 +18,10 @@ def percent(share: float | None) -> str:
         return "unknown"
     value = 100 * share
     if value == 0 or value >= 10:
-        return f"{value:.0f} %"
-    return f"{value:.1f} %" if value >= 1 else f"{value:.2g} %" if value >= 0.001 else "< 0.001 %"
+        return f"{value:.0f}{_PERCENT}"
+    if value >= 1:
+        return f"{value:.1f}{_PERCENT}"
+    return f"{value:.2g}{_PERCENT}" if value >= 0.001 else f"< 0.001{_PERCENT}"
 
 
 def clock(when: float | None) -> str:
