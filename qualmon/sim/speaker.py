@@ -46,15 +46,12 @@ class Speaker:
         return taken, "stop" if len(script) <= limit else "length"
 
     def _known(self, turns: tuple[str, ...]) -> str | None:
-        """The canary prompt that was asked; a line before or after it is taken for salt."""
-        last = turns[-1].strip()
-        candidates = (
-            "\n".join(turns).strip(),
-            last,
-            last.partition("\n")[2].strip(),
-            last.rpartition("\n")[0].strip(),
-        )
-        return next((text for text in candidates if text in self._answers), None)
+        """The canary prompt that was asked: all turns or the last one, perhaps below a salt."""
+        for text in ("\n".join(turns).strip(), turns[-1].strip()):
+            for prompt in (text, text.partition("\n")[2].strip()):
+                if prompt in self._answers:
+                    return prompt
+        return None
 
     def _build_script(self, prompt: str) -> tuple[Step, ...]:
         tokens = split(self._answers[prompt])

@@ -171,7 +171,7 @@ def test_the_model_recovers(language: Language) -> None:
         ("You are a clock.", "Count."),
         ("\n Count. \n",),
         ("[salt 7f3a]\nCount.",),
-        ("Count.\n[salt 7f3a]",),
+        ("[salt 7f3a]\nYou are a clock.", "Count."),
     ],
 )
 def test_salt_and_system_prompts_do_not_hide_a_known_prompt(
@@ -186,8 +186,9 @@ def test_salt_and_system_prompts_do_not_hide_a_known_prompt(
 def test_several_turns_are_matched_as_a_probe_joins_them(language: Language) -> None:
     """Probe.prompt joins turns by a newline, and so does the lookup."""
     speaker = Speaker("m", language, {"Be brief.\nCount.": "No."})
-    choices, _ = speaker.answer(("Be brief.", "Count."), sampler(Sampling(0.0), Random(1)), 9)
-    assert [step.pieces[index] for step, index in choices] == ["No", "."]
+    for first in ("Be brief.", "[salt 7f3a]\nBe brief."):
+        choices, _ = speaker.answer((first, "Count."), sampler(Sampling(0.0), Random(1)), 9)
+        assert [step.pieces[index] for step, index in choices] == ["No", "."]
 
 
 def test_an_unknown_prompt_gets_babble_to_the_limit(language: Language) -> None:
