@@ -4,6 +4,7 @@
     ├── UsageError               exit 2   the caller's words are wrong
     │   ├── ConfigError                   one or more located problems in a file
     │   ├── UnknownNameError                   a name that no table holds
+    │   ├── PluginError                   an entry point cannot be loaded
     │   └── MissingExtraError             an optional dependency is not installed
     ├── DependencyError          exit 4   something outside failed
     │   ├── StoreError                    the store cannot be used
@@ -68,6 +69,12 @@ class ConfigError(UsageError):
 
 class UnknownNameError(UsageError):
     """There is nothing of that name."""
+
+
+class PluginError(UsageError):
+    """A plug-in cannot be loaded."""
+
+    remedy = "Repair or uninstall the package that provides it"
 
 
 class MissingExtraError(UsageError):

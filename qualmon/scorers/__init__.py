@@ -1,1 +1,39 @@
-""""""
+"""Scorers: answers in, scores out; pure functions without input, output, clock or chance.
+
+A family of channels is one entry of SCORERS. To add one, write a module with a `judge`
+function, describe its channels, and enter it here, or publish it as an entry point of the
+group ``qualmon.scorers`` (see qualmon.registry).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from qualmon.scorers import code, finish, logprobs, scripts, tokens
+from qualmon.scorers.case import Case, Scorer, event, unjudged
+from qualmon.scorers.channels import CHANNELS, channels_of
+from qualmon.scorers.unicode_scripts import resolve_scripts
+
+#: Family name to the scorer that judges its channels.
+SCORERS: Final[Mapping[str, Scorer]] = MappingProxyType(
+    {
+        "script": Scorer(channels_of("script"), scripts.judge),
+        "token": Scorer(channels_of("token"), tokens.judge),
+        "logprob": Scorer(channels_of("logprob"), logprobs.judge),
+        "code": Scorer(channels_of("code"), code.judge),
+        "finish": Scorer(channels_of("finish"), finish.judge),
+    }
+)
+
+__all__ = [
+    "CHANNELS",
+    "SCORERS",
+    "Case",
+    "Scorer",
+    "channels_of",
+    "event",
+    "resolve_scripts",
+    "unjudged",
+]

@@ -1,0 +1,103 @@
+"""Channels logprob.*: what any honest list of log-probabilities fulfils."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from qualmon.scorers.case import Case, event, unjudged
+from qualmon.scorers.channels import channels_of
+from qualmon.scorers.positions import ABSENT, Bools, Floats, Positions
+from qualmon.types import ChannelInfo, Completion, Score
+
+#: Tolerances: nats of disorder and sign, excess of probability, nats between a token's two
+#: reports, and the log-probability below which two reports count as equal.
+SLACK: Final = 1e-6
+MASS_SLACK: Final = 1e-3
+OWN_SLACK: Final = 0.02
+NEGLIGIBLE: Final = -20.0
+_HUGE: Final = 50.0
+_CHANNELS: Final = channels_of("logprob")
+_ORDER, _MASS, _OWN, _SIGN = _CHANNELS
+
+
+def judge(case: Case) -> Iterator[Score]:
+    """logprob.order, mass, own and sign; each is 1 when one position breaks the rule.
+
+    Input: Completion.logprobs, nats; -inf means very unlikely.
+    Catches: adapters and servers that report something else than log-probabilities.
+    Blind to: a distribution that is wrong and well formed.
+    Source: the sampled token against its own reported log-probabilities.
+    """
+    reason = missing(case.completion)
+    if reason:
+        return (unjudged(info, reason) for info in _CHANNELS)
+    return _scores(case.positions)
+
+
+def missing(completion: Completion) -> str | None:
+    """Why there is no token position to judge, or None where there is one."""
+    if completion.logprobs is None:
+        return f"no logprobs ({completion.logprobs_state})"
+    return None if completion.logprobs else "logprobs without a token"
+
+
+def _scores(found: Positions) -> Iterator[Score]:
+    listed = found.listed > 0
+    yield _verdict(_ORDER, unordered(found), listed)
+    yield _verdict(_MASS, overweight(found), listed)
+    yield _verdict(_OWN, _contradicted(found), listed)
+    yield _verdict(_SIGN, unsigned(found), np.ones_like(listed))
+
+
+def _verdict(info: ChannelInfo, broken: Bools, judged: Bools) -> Score:
+    if not judged.any():
+        return unjudged(info, "no alternatives are listed")
+    at = np.flatnonzero(broken & judged)
+    if not len(at):
+        return event(info, False)
+    detail = {"first": int(at[0]), "violations": len(at), "positions": int(judged.sum())}
+    return event(info, True, detail)
+
+
+def unordered(found: Positions) -> Bools:
+    """(T,) positions whose alternatives rise, or list one token twice.
+
+    vLLM puts the sampled token before the sorted others; a list of three or more that is
+    sorted after its first entry, the sampled one, is in order.
+    """
+    top = found.top
+    if top.shape[1] < 2:
+        return found.doubled
+    rises = top[:, 1:] > top[:, :-1] + SLACK
+    in_front = (found.listed >= 3) & (np.abs(top[:, 0] - found.sampled) <= SLACK)
+    rises[in_front, 0] = False
+    return np.asarray(rises.any(axis=1) | found.doubled)
+
+
+def overweight(found: Positions) -> Bools:
+    """(T,) positions whose listed probabilities, with the sampled one, exceed 1."""
+    mass = _probability(found.top).sum(axis=1)
+    mass += np.where(found.place == ABSENT, _probability(found.sampled), 0.0)
+    return np.asarray(mass > 1.0 + MASS_SLACK)
+
+
+def _probability(logprobs: Floats) -> Floats:
+    return np.exp(np.minimum(np.nan_to_num(logprobs, nan=-np.inf), _HUGE))
+
+
+def _contradicted(found: Positions) -> Bools:
+    broken = np.zeros(len(found.sampled), bool)
+    rows = np.flatnonzero(found.place >= 0)
+    listed = np.maximum(found.top[rows, found.place[rows]], NEGLIGIBLE)
+    reported = np.maximum(found.sampled[rows], NEGLIGIBLE)
+    broken[rows] = np.abs(listed - reported) > OWN_SLACK
+    return broken
+
+
+def unsigned(found: Positions) -> Bools:
+    """(T,) positions with a positive log-probability or one that is not a number."""
+    sampled = np.isnan(found.sampled) | (found.sampled > SLACK)
+    return np.asarray(sampled | (np.isnan(found.top) | (found.top > SLACK)).any(axis=1))
