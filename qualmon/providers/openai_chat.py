@@ -87,7 +87,10 @@ def _headers(endpoint: Endpoint) -> Mapping[str, str]:
     }
     if endpoint.api_key is not None:
         headers["authorization"] = f"Bearer {endpoint.api_key.reveal}"
-    return headers | {name.lower(): value for name, value in endpoint.extra_headers.items()}
+    headers |= {name.lower(): value for name, value in endpoint.extra_headers.items()}
+    return headers | {
+        name.lower(): secret.reveal for name, secret in endpoint.secret_headers.items()
+    }
 
 
 def _streams(headers: httpx.Headers, *, asked: bool) -> bool:

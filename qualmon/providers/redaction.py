@@ -37,8 +37,9 @@ def _is_sensitive(name: str) -> bool:
 
 
 def secrets_of(endpoint: Endpoint) -> tuple[str, ...]:
-    """Every credential that is sent to `endpoint`: key, telling headers, telling query values."""
+    """Every credential sent to `endpoint`, and header and query values that sound like one."""
     found = [endpoint.api_key.reveal] if endpoint.api_key else []
+    found += [secret.reveal for secret in endpoint.secret_headers.values()]
     found += [value for name, value in endpoint.extra_headers.items() if _is_sensitive(name)]
     query = parse_qsl(urlsplit(endpoint.url).query)
     found += [value for name, value in query if _is_sensitive(name)]

@@ -36,18 +36,23 @@ def check_endpoint(endpoint: Endpoint) -> None:
         raise EndpointError(f"{key}: the url is not an http(s) address", remedy="Correct url")
     if parts.username or parts.password:
         raise EndpointError(f"{key}: the url holds a user name", remedy="Use api_key instead")
-    if endpoint.api_key is None:
-        return
-    if not endpoint.api_key.reveal.isascii() or not endpoint.api_key.reveal.isprintable():
+    secrets = [*endpoint.secret_headers.values()]
+    secrets += [endpoint.api_key] if endpoint.api_key else []
+    if not all(_fits_header(secret.reveal) for secret in secrets):
         raise EndpointError(
-            f"{key}: the API key holds a character that no header can carry",
+            f"{key}: a credential holds a character that no header can carry",
             remedy="Look for a line break or a blank in its file or variable",
         )
-    if parts.scheme == "http" and not endpoint.allow_insecure and not is_loopback(parts.hostname):
+    in_clear = parts.scheme == "http" and not is_loopback(parts.hostname)
+    if secrets and in_clear and not endpoint.allow_insecure:
         raise EndpointError(
-            f"{key}: the API key would cross the network unencrypted to {parts.hostname}",
+            f"{key}: a credential would cross the network unencrypted to {parts.hostname}",
             remedy="Use https, or set allow_insecure: true",
         )
+
+
+def _fits_header(value: str) -> bool:
+    return value.isascii() and value.isprintable()
 
 
 def is_loopback(host: str) -> bool:
