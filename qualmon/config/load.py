@@ -7,24 +7,34 @@ so that one mistake does not hide the next.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from qualmon.config import settings
 from qualmon.config.cost import check_limits
-from qualmon.config.models import SectionsModel, SinksModel, SuiteModel, TargetModel
+from qualmon.config.models import (
+    PriceModel,
+    SectionsModel,
+    SinksModel,
+    SuiteModel,
+    TargetModel,
+)
 from qualmon.config.report import Report, Step, suggest
 from qualmon.config.secrets import Vault
 from qualmon.config.suites import is_path, load_suite, suite_names
-from qualmon.config.targets import AXES, Surroundings, endpoint
-from qualmon.config.values import SecretRef, hook_url
-from qualmon.config.wording import checked, mistaken
+from qualmon.config.targets import Surroundings, endpoint
+from qualmon.config.values import AXES, SecretRef, hook_url
+from qualmon.config.wording import checked, partly
 from qualmon.config.yamlfile import read_yaml
 from qualmon.errors import ConfigError
 from qualmon.types import Endpoint, Price
 
 #: Wire protocols that this program speaks.
 KNOWN_PROVIDERS: Final = ("openai_chat",)
+
+#: Stands in for the required keys of a target that has them wrong, so that the rest is checked.
+_ANY_TARGET: Final = {"model": "unknown", "platform": "unknown", "url": "https://unknown.invalid"}
 
 #: Places that may be blamed unless the file says otherwise; axes that no target has drop out.
 DEFAULT_NODES: Final[tuple[tuple[str, ...], ...]] = (
@@ -46,10 +56,9 @@ def load(
     data, report = read_yaml(path)
     folder = path.absolute().parent
     sections, bad = _sections(data, report)
-    prices = {key: Price(price.input, price.output) for key, price in sections.prices.items()}
-    around = Surroundings(
-        Vault(environ, folder), known_providers, None if "prices" in bad else prices
-    )
+    prices = _prices(sections.prices, report)
+    trusted = None if "prices" in bad or len(prices) < len(sections.prices) else prices
+    around = Surroundings(Vault(environ, folder), known_providers, trusted)
     ends = _endpoints(sections.targets, around, report)
     plans = _plans(sections.suites, folder, report)
     _check_across(sections, ends, plans, report)
@@ -74,15 +83,20 @@ def load(
     )
 
 
-def _sections(data: dict[str, Any], report: Report) -> tuple[SectionsModel, set[Step]]:
+def _sections(data: dict[str, Any], report: Report) -> tuple[SectionsModel, frozenset[Step]]:
     """The sections, and the names of those with mistakes, which are left at their defaults."""
-    if (sections := checked(SectionsModel, data, report)) is not None:
-        return sections, set()
-    bad = mistaken(SectionsModel, data)
-    sound = {key: value for key, value in data.items() if key not in bad}
-    required = {key: [None] for key in ("targets", "suites") if key not in sound}
-    found = SectionsModel.model_validate({**sound, **required})
-    return found.model_copy(update={key: [] for key in required}), bad
+    required = {"targets": [None], "suites": [None]}
+    sections, bad = partly(SectionsModel, data, report, (), required)
+    if sections is None:  # pragma: no cover - a mapping with these two always fits
+        raise AssertionError("sections without mistakes do not fit their model")
+    return sections.model_copy(update={key: [] for key in required if key in bad}), bad
+
+
+def _prices(items: Mapping[str, Any], report: Report) -> dict[str, Price]:
+    models = {
+        key: checked(PriceModel, item, report, ("prices", key)) for key, item in items.items()
+    }
+    return {key: Price(model.input, model.output) for key, model in models.items() if model}
 
 
 def _store(url: str, folder: Path) -> str:
@@ -90,24 +104,31 @@ def _store(url: str, folder: Path) -> str:
 
 
 def _endpoints(items: Sequence[Any], around: Surroundings, report: Report) -> list[Endpoint | None]:
+    """The endpoints, None for each that has mistakes."""
     found: list[Endpoint | None] = []
     for at, item in enumerate(items):
-        model = checked(TargetModel, item, report, ("targets", at))
-        found.append(endpoint(model, around, report, ("targets", at)) if model else None)
+        where = ("targets", at)
+        model, bad = partly(TargetModel, item, report, where, _ANY_TARGET)
+        known = replace(around, prices=None) if bad else around
+        end = endpoint(model, known, report, where) if model else None
+        found.append(None if bad else end)
     return found
 
 
 def _plans(items: Sequence[Any], folder: Path, report: Report) -> list[settings.SuitePlan | None]:
+    """The plans, None for each that has mistakes."""
     found: list[settings.SuitePlan | None] = []
     for at, item in enumerate(items):
-        model = checked(SuiteModel, item, report, ("suites", at))
+        model, bad = partly(SuiteModel, item, report, ("suites", at), {})
         suite = _suite(model.name, folder, report, at) if model else None
-        found.append(_plan(model, suite, report, at) if model and suite else None)
+        plan = _plan(model, suite, report, at) if model and suite else None
+        found.append(None if bad else plan)
     return found
 
 
 def _suite(name: str, folder: Path, report: Report, at: int) -> settings.Suite | None:
-    if not is_path(name) and name not in suite_names():
+    missing = not (folder / name).exists() if is_path(name) else name not in suite_names()
+    if missing:
         message = f"there is no suite {name!r}; {suggest(name, suite_names())}, or a path"
         report.add(("suites", at, "name"), message)
         return None
@@ -148,10 +169,9 @@ def _check_across(
     _check_twins([plan.name if plan else None for plan in plans], "suites", report)
     if all(ends) and ends:
         _check_names(sections, [end for end in ends if end], plans, report)
-    if all(plans) and plans:
-        for at, end in enumerate(ends):
-            if end is not None:
-                check_limits(end, [plan for plan in plans if plan], report, at)
+    for at, end in enumerate(ends):
+        if end is not None:
+            check_limits(end, [plan for plan in plans if plan], report, at)
 
 
 def _check_twins(keys: Sequence[str | None], section: str, report: Report) -> None:
@@ -216,14 +236,13 @@ def _sinks(model: SinksModel, vault: Vault, report: Report) -> settings.Sinks:
 
 
 def _webhook(url: str | SecretRef, vault: Vault, report: Report) -> settings.WebhookSink | None:
+    if isinstance(url, str):
+        return settings.WebhookSink(url)
     where = ("sinks", "webhook", "url")
-    secret = vault.fetch(url, report, where) if isinstance(url, SecretRef) else None
-    text = secret.reveal if secret else url
-    if isinstance(text, SecretRef):
+    if (secret := vault.fetch(url, report, where)) is None:
         return None
     try:
-        return settings.WebhookSink(hook_url(text))
-    except ValueError as error:
-        hidden = "the address found there is no http:// or https:// address; correct it"
-        report.add(where, hidden if secret else str(error))
-    return None
+        return settings.WebhookSink(hook_url(secret.reveal))
+    except ValueError:
+        report.add(where, "the secret holds no http:// or https:// address; correct it there")
+        return None

@@ -49,6 +49,14 @@ Store = Annotated[
     PlainValidator(values.store),
     WithJsonSchema({"type": "string", "pattern": "^sqlite:///.+$"}),
 ]
+Label = Annotated[
+    str,
+    PlainValidator(values.label),
+    WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}$"}),
+]
+Hook = Annotated[
+    str | values.SecretRef, PlainValidator(values.hook), WithJsonSchema(_TEXT_OR_SECRET)
+]
 Name = Annotated[str, PlainValidator(values.name), WithJsonSchema({"type": "string"})]
 Segment = Annotated[
     str, PlainValidator(values.segment), WithJsonSchema({"type": "string", "pattern": "^[^/]+$"})
@@ -112,7 +120,7 @@ class TargetModel(Strict):
     url: WebUrl = Field(description="The base address that the protocol's own SDK takes.")
     api_key: Secret | None = Field(None, description="Where the key is found.")
     api_model: str | None = Field(None, min_length=1, description="The model's name on the wire.")
-    labels: dict[str, Name] = Field(default_factory=dict, description="Further axes and marks.")
+    labels: dict[Label, Name] = Field(default_factory=dict, description="Further axes and marks.")
     timeout: Annotated[
         TimeoutModel,
         BeforeValidator(
@@ -160,7 +168,7 @@ class AlertmanagerModel(Strict):
 class WebhookModel(Strict):
     """Any HTTP address that takes incidents as JSON."""
 
-    url: TextOrSecret = Field(description="The address; {env: NAME} when it holds a token.")
+    url: Hook = Field(description="The address; {env: NAME} when it holds a token.")
 
 
 class SinksModel(Strict):
@@ -171,7 +179,7 @@ class SinksModel(Strict):
 
 
 class SectionsModel(Strict):
-    """The whole file, with targets and suites still to be checked one by one."""
+    """The whole file, with targets, suites and prices still to be checked one by one."""
 
     store: Store = Field("sqlite:///qualmon.db", description="Where evidence is kept.")
     listen: Address = Field(values.Address("127.0.0.1", 9464), description="Own address.")
@@ -181,7 +189,7 @@ class SectionsModel(Strict):
     nodes: list[list[str]] | None = Field(None, min_length=1, description="What may be blamed.")
     targets: list[Any] = Field(min_length=1, description="What is watched.")
     suites: list[Any] = Field(min_length=1, description="What is asked, and how often.")
-    prices: dict[str, PriceModel] = Field(default_factory=dict, description="By model or target.")
+    prices: dict[str, Any] = Field(default_factory=dict, description="By model or target key.")
     min_share: float = Field(0.001, ge=0, lt=1, description="Share of bad answers tolerated.")
     page_on_change: bool = Field(False, description="Complete changes page too.")
     recovery: RecoveryModel = Field(RecoveryModel(), description="When an incident is over.")
@@ -194,3 +202,6 @@ class FileModel(SectionsModel):
 
     targets: list[TargetModel] = Field(min_length=1, description="What is watched.")
     suites: list[SuiteModel] = Field(min_length=1, description="What is asked, and how often.")
+    prices: dict[str, PriceModel] = Field(
+        default_factory=dict, description="By model or target key."
+    )

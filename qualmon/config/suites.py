@@ -89,10 +89,11 @@ def _check_probe(model: ProbeModel, report: Report, where: tuple[Step, ...]) -> 
     for channel, bound in model.bounds.items():
         if channel not in model.channels:
             report.add(
-                (*where, "bounds", channel), "the probe does not feed it; add it to channels"
+                (*where, "bounds", channel),
+                "the probe does not feed this channel; name it in channels",
             )
         elif not 0 < bound < 1:
-            report.add((*where, "bounds", channel), f"{bound} is not a rate; write one in (0, 1)")
+            report.add((*where, "bounds", channel), f"{bound:g} is not a rate; write one in (0, 1)")
     _check_scripts(model, report, where)
 
 
@@ -112,8 +113,12 @@ def _check_scripts(model: ProbeModel, report: Report, where: tuple[Step, ...]) -
     for at, script in enumerate(model.expect.scripts or ()):
         try:
             resolve_scripts([script])
-        except (UsageError, ValueError) as error:
-            report.add((*where, "expect", "scripts", at), str(error))
+        except UsageError:
+            report.add(
+                (*where, "expect", "scripts", at),
+                f"{script!r} is no script; write an ISO 15924 code such as Latn, or a name such "
+                "as Latin",
+            )
 
 
 def _probe(model: ProbeModel, suite: str) -> Probe:

@@ -15,10 +15,6 @@ from qualmon.config.secrets import Vault
 from qualmon.config.values import SecretRef, is_loopback
 from qualmon.types import Endpoint, Limits, Price, Secret, Target, Timeouts
 
-#: Axes that every target has; labels may not take their names.
-AXES: Final = ("model", "platform", "route", "target")
-
-_LABEL = re.compile(r"[a-z][a-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
 _OWN_FIELDS: Final = frozenset(
     {"model", "messages", "stream", "stream_options", "n", "user", "prompt"}
@@ -80,14 +76,6 @@ def _check_names(
             (*where, "provider"),
             f"there is no provider {model.provider!r}; {suggest(model.provider, providers)}",
         )
-    for label in model.labels:
-        if label in AXES:
-            report.add((*where, "labels", label), f"{label!r} is an axis already; rename the label")
-        elif not _LABEL.fullmatch(label):
-            report.add(
-                (*where, "labels", label),
-                "a label's name is made of a-z, 0-9 and _ and starts with a letter; rename it",
-            )
     for field in sorted(_OWN_FIELDS & model.extra_body.keys()):
         report.add((*where, "extra_body", field), "qualmon sets this field itself; take it out")
 
@@ -122,7 +110,7 @@ def _check_price(
         report.add(
             (*where, "limits", "usd_per_day"),
             f"a limit in USD needs a price; add `prices: {{{model.model}: {{input: .., output: "
-            "..}}}` in USD per million tokens",
+            "..}}` in USD per million tokens",
         )
 
 

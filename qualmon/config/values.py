@@ -21,6 +21,9 @@ _BYTES: Final = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9,
                  "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}  # fmt: skip
 _SIZE = re.compile(r"([0-9]{1,12}) ?(|B|kB|MB|GB|KiB|MiB|GiB)")
 _RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)/(s|m|h|d)")
+#: Axes that every target has; labels may not take their names.
+AXES: Final = ("model", "platform", "route", "target")
+
 _LONGEST: Final = 3650 * 86400.0
 
 
@@ -62,7 +65,7 @@ def every(value: Any) -> float:
     """A suite's period in seconds: a duration of at least one second."""
     seconds = duration(value)
     if seconds < 1.0:
-        raise ValueError(f"{show(value)} is too short; a suite runs at most once a second: 1s")
+        raise ValueError(f"{show(value)} is too short; write 1s or more")
     return seconds
 
 
@@ -136,7 +139,7 @@ def hook_url(value: Any) -> str:
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(
             f"{show(value)} is not a web address; write http:// or https:// and a host, such as "
-            "https://api.example.com/v1"
+            "https://example.com"
         )
     if parts.username is not None or parts.password is not None:
         raise ValueError(
@@ -189,6 +192,11 @@ def text_or_secret(value: Any) -> str | SecretRef:
     raise ValueError(f"{show(value)} is not text; put it in quotes, or write {{env: NAME}}")
 
 
+def hook(value: Any) -> str | SecretRef:
+    """A web address, or a reference to a secret that holds one."""
+    return secret_ref(value) if isinstance(value, dict) else hook_url(value)
+
+
 def name(value: Any) -> str:
     """A model, platform, route or label value: no blanks, commas or control characters."""
     if not isinstance(value, str):
@@ -197,6 +205,17 @@ def name(value: Any) -> str:
         raise ValueError(
             f"{show(value)} is not a name; write 1 to 200 characters without blanks, commas and "
             "control characters"
+        )
+    return value
+
+
+def label(value: Any) -> str:
+    """The name of a label: a Prometheus label name that is no axis already."""
+    if value in AXES:
+        raise ValueError(f"{show(value)} is an axis of every target already; rename the label")
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", value):
+        raise ValueError(
+            f"{show(value)} is not a label's name; write a-z, 0-9 and _, starting with a letter"
         )
     return value
 

@@ -36,17 +36,36 @@ def checked(model: type[M], data: Any, report: Report, where: tuple[Step, ...] =
         return model.model_validate(data)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            report.add((*where, *detail["loc"]), _message(model, detail))
+            loc = tuple(step for step in detail["loc"] if step != "[key]")
+            report.add((*where, *loc), _message(model, detail))
     return None
 
 
-def mistaken(model: type[BaseModel], data: Any) -> set[Step]:
-    """The first-level keys of `data` under which something does not fit `model`."""
+def partly(
+    model: type[M],
+    data: Any,
+    report: Report,
+    where: tuple[Step, ...],
+    stand_ins: Mapping[str, Any],
+) -> tuple[M | None, frozenset[Step]]:
+    """As `checked`, but with keys that have mistakes taken out, and their names.
+
+    `stand_ins` fill the places of required keys, so that checks across keys can still run on
+    the sound ones. None when that is not enough to go on.
+    """
+    if (found := checked(model, data, report, where)) is not None:
+        return found, frozenset()
     try:
         model.model_validate(data)
     except ValidationError as error:
-        return {detail["loc"][0] for detail in error.errors(include_url=False) if detail["loc"]}
-    return set()
+        bad = frozenset(detail["loc"][0] for detail in error.errors() if detail["loc"])
+    if not isinstance(data, dict):
+        return None, bad
+    sound = {key: value for key, value in data.items() if key not in bad}
+    try:
+        return model.model_validate({**stand_ins, **sound}), bad
+    except ValidationError:
+        return None, bad
 
 
 def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
@@ -54,7 +73,7 @@ def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
     if kind == "extra_forbidden":
         return f"unknown key; {suggest(str(detail['loc'][-1]), _keys(model, detail['loc'][:-1]))}"
     if kind == "missing":
-        return f"the key is missing; add it: {_purpose(model, detail['loc'])}"
+        return f"the key is missing; add `{_entry(model, detail['loc'])}"
     if kind == "value_error":
         return str(context["error"])
     if kind in _KINDS:
@@ -65,7 +84,7 @@ def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
     if kind == "literal_error":
         return f"{found} is not known; allowed: {context['expected']}"
     if kind in ("too_short", "string_too_short"):
-        return "it is empty; give at least one entry, or take the key out"
+        return "it is empty; write at least one entry"
     return f"{found} does not fit: {detail['msg']}"
 
 
@@ -92,7 +111,7 @@ def _keys(model: type[BaseModel], loc: tuple[Step, ...]) -> list[str]:
     return sorted(owner.model_fields)
 
 
-def _purpose(model: type[BaseModel], loc: tuple[Step, ...]) -> str:
+def _entry(model: type[BaseModel], loc: tuple[Step, ...]) -> str:
     *_, owner = _models(model, loc[:-1])
-    field = owner.model_fields[str(loc[-1])]
-    return (field.description or "").rstrip(".")
+    purpose = (owner.model_fields[str(loc[-1])].description or "").rstrip(".")
+    return f"{loc[-1]}: ..`, {purpose[:1].lower()}{purpose[1:]}"

@@ -59,7 +59,8 @@ class _Builder:
         next(self.events)  # document end
         event = next(self.events)
         if not isinstance(event, yaml.StreamEndEvent):
-            raise _Stop(_line(event), "a second document starts here; keep one document per file")
+            message = "a second document starts here; keep one document per file"
+            self.problems.append(Problem(self.file, _line(event), FILE, message))
         return value
 
     def value(self, event: Any, path: tuple[Step, ...]) -> tuple[Any, int]:
@@ -161,7 +162,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], Report]:
         raise ConfigError((Problem(file, stop.line, FILE, stop.message),)) from None
     if not isinstance(data, dict):
         what = "is empty" if data is None else "does not hold `key: value` lines at its top"
-        message = f"the file {what}; `qualmon init` writes one to start from"
+        message = f"the file {what}; write some (`qualmon init` writes a first file)"
         raise ConfigError((*report.problems, Problem(file, 1, FILE, message)))
     return data, report
 
@@ -171,7 +172,9 @@ def _text(path: Path) -> str:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _Stop(1, "there is no such file; `qualmon init` writes one to start from") from None
+        raise _Stop(
+            1, "there is no such file; correct the path (`qualmon init` writes a first one)"
+        ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise _Stop(1, f"the file cannot be read: {reason}; check path and permissions") from None
