@@ -104,13 +104,13 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.Double(), nullable=True),
         sa.Column("epoch_id", sa.Integer(), nullable=True),
         sa.CheckConstraint(
+            "state IN ('due', 'claimed', 'closed', 'missed')", name=op.f("ck_slots_state")
+        ),
+        sa.CheckConstraint(
             "state <> 'closed' OR members IS NOT NULL", name=op.f("ck_slots_closed_has_members")
         ),
         sa.CheckConstraint(
             "state <> 'missed' OR reason IS NOT NULL", name=op.f("ck_slots_missed_has_reason")
-        ),
-        sa.CheckConstraint(
-            "state IN ('due', 'claimed', 'closed', 'missed')", name=op.f("ck_slots_state")
         ),
         sa.ForeignKeyConstraint(["epoch_id"], ["epochs.id"], name=op.f("fk_slots_epochs")),
         sa.PrimaryKeyConstraint("suite", "model", "idx", name=op.f("pk_slots")),

@@ -9,20 +9,16 @@ from typing import Annotated
 
 import typer
 
-ConfigOption = Annotated[
-    Path, typer.Option("-c", "--config", help="Configuration whose store is meant.")
-]
+from qualmon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
+
 StoreOption = Annotated[
     str | None,
     typer.Option(help="The store itself, sqlite:///FILE; the configuration is not read."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
-
-_DEFAULT_CONFIG = Path("qualmon.yaml")
 
 
 def upgrade(
-    config: ConfigOption = _DEFAULT_CONFIG, store: StoreOption = None, as_json: JsonOption = False
+    config: ConfigOption = DEFAULT_CONFIG, store: StoreOption = None, as_json: JsonOption = False
 ) -> None:
     """Bring the store's schema to this program's; creates an empty store if there is none."""
     from qualmon.storage.migrate import upgrade as upgrade_schema
@@ -38,7 +34,7 @@ def upgrade(
 
 
 def check(
-    config: ConfigOption = _DEFAULT_CONFIG, store: StoreOption = None, as_json: JsonOption = False
+    config: ConfigOption = DEFAULT_CONFIG, store: StoreOption = None, as_json: JsonOption = False
 ) -> None:
     """Look for damage in the store. Exit 0 when sound, 1 with problems, 4 when unreadable."""
     from qualmon.storage.integrity import check as find_problems
@@ -60,3 +56,25 @@ def store_url(config: Path, store: str | None) -> str:
     from qualmon.config import load
 
     return load(config, os.environ).store
+
+
+def rebuild(
+    config: ConfigOption = _DEFAULT_CONFIG,
+    store: StoreOption = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Only compare; the store stays as it is.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Fold the whole log anew. Exit 1 when the result differs from what was stored."""
+    from qualmon.bootstrap.rebuild import rebuild as fold_anew
+
+    url = store_url(config, store)
+    result = fold_anew(url, keep=not verify)
+    if as_json:
+        typer.echo(json.dumps({"store": url, **result}))
+    else:
+        same = "equal to" if result["equal"] else "DIFFERENT from"
+        typer.echo(f"{url}: {result['rounds']} rounds folded; the state is {same} the stored one")
+    if not result["equal"]:
+        raise typer.Exit(1)

@@ -11,13 +11,16 @@ import base64
 import json
 import struct
 import zlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from sqlalchemy import Dialect, LargeBinary
 from sqlalchemy.types import TypeDecorator
 
+from qualmon.errors import StoreCorruptError
 from qualmon.types import TokenLogprob, TopToken
+
+T = TypeVar("T")
 
 
 def _plain(value: object) -> object:
@@ -41,6 +44,16 @@ def from_json(data: bytes) -> Any:
     return json.loads(data.decode("utf-8", "surrogatepass"))
 
 
+def _read(decode: Callable[[Any], T], value: object) -> T | None:
+    """The decoded value. Raises StoreCorruptError for one that this module did not write."""
+    if value is None:
+        return None
+    try:
+        return decode(value)
+    except (ValueError, TypeError, AttributeError, LookupError, zlib.error, struct.error) as error:
+        raise StoreCorruptError(f"a stored value cannot be read ({error})") from error
+
+
 class AnyText(TypeDecorator[str]):
     """Text from outside, as UTF-8 bytes with surrogates passed through."""
 
@@ -53,7 +66,7 @@ class AnyText(TypeDecorator[str]):
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         """From bytes."""
-        return None if value is None else value.decode("utf-8", "surrogatepass")
+        return _read(lambda data: str(data.decode("utf-8", "surrogatepass")), value)
 
 
 class JsonBytes(TypeDecorator[Any]):
@@ -68,7 +81,7 @@ class JsonBytes(TypeDecorator[Any]):
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """From bytes."""
-        return None if value is None else from_json(value)
+        return _read(from_json, value)
 
 
 class Doubles(TypeDecorator[tuple[float, ...]]):
@@ -91,7 +104,7 @@ class Doubles(TypeDecorator[tuple[float, ...]]):
         dialect: Dialect,  # noqa: ARG002
     ) -> tuple[float, ...] | None:
         """From bytes."""
-        return None if value is None else struct.unpack(f"<{len(value) // 8}d", value)
+        return _read(_unpack_doubles, value)
 
 
 class PackedLogprobs(TypeDecorator[tuple[TokenLogprob, ...]]):
@@ -117,12 +130,18 @@ class PackedLogprobs(TypeDecorator[tuple[TokenLogprob, ...]]):
         dialect: Dialect,  # noqa: ARG002
     ) -> tuple[TokenLogprob, ...] | None:
         """From bytes."""
-        if value is None:
-            return None
-        return tuple(
-            TokenLogprob(*_unpack(row[:4]), top=tuple(TopToken(*_unpack(top)) for top in row[4]))
-            for row in from_json(zlib.decompress(value))
-        )
+        return _read(_unpack_logprobs, value)
+
+
+def _unpack_doubles(data: bytes) -> tuple[float, ...]:
+    return struct.unpack(f"<{len(data) // 8}d", data)
+
+
+def _unpack_logprobs(data: bytes) -> tuple[TokenLogprob, ...]:
+    return tuple(
+        TokenLogprob(*_unpack(row[:4]), top=tuple(TopToken(*_unpack(top)) for top in row[4]))
+        for row in from_json(zlib.decompress(data))
+    )
 
 
 def _pack(token: TokenLogprob | TopToken) -> list[Any]:

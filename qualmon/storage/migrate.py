@@ -10,6 +10,7 @@ from qualmon.errors import StoreError, StoreSchemaError
 from qualmon.resources import data_path
 from qualmon.storage import dialect
 from qualmon.storage.database import Database
+from qualmon.storage.place import check_place
 from qualmon.storage.tables import REVISIONS
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ def revision_of(connection: sa.Connection) -> str | None:
     return revision
 
 
+def prove_writable(connection: sa.Connection, revision: str | None) -> None:
+    """Writes the revision that is there: a lock alone is granted on read-only files too."""
+    if revision is not None:
+        connection.execute(sa.update(_VERSION).values(version_num=revision))
+
+
 def upgrade(url: str) -> tuple[str | None, str]:
     """Brings a store to this program's schema, creating the file if need be.
 
@@ -48,6 +55,7 @@ def upgrade(url: str) -> tuple[str | None, str]:
     """
     from alembic import command  # 0.2 s of import that an up-to-date store never needs
 
+    check_place(url, create=True)
     database = Database(url, foreign_keys=False)
     try:
         with database.write() as connection:
