@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
 
 from qualmon.types import Limits
 
@@ -16,25 +14,19 @@ class Rate:
     some second, and the far side's limiter may be stricter than ours.
     """
 
-    def __init__(
-        self,
-        per_second: float,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
+    def __init__(self, per_second: float) -> None:
         self._gap = 1.0 / per_second
         self._free_at = float("-inf")
         self._turn = asyncio.Lock()  # wakes its waiters in order of arrival
-        self._monotonic, self._sleep = monotonic, sleep
 
     async def wait(self) -> None:
         """Returns when the next start is allowed. A cancelled waiter uses up nothing."""
+        loop = asyncio.get_running_loop()
         async with self._turn:
-            while (delay := self._free_at - self._monotonic()) > 0:
-                await self._sleep(delay)
+            while (delay := self._free_at - loop.time()) > 0:  # noqa: ASYNC110  # no event here
+                await asyncio.sleep(delay)
             # From the real start, not the planned one: a late start must not shorten the gap.
-            self._free_at = self._monotonic() + self._gap
+            self._free_at = loop.time() + self._gap
 
 
 class Gate:
@@ -44,19 +36,10 @@ class Gate:
     common pool, so that requests hanging at one target can never use up another's.
     """
 
-    def __init__(
-        self,
-        limits: Limits,
-        *,
-        cap: int,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
+    def __init__(self, limits: Limits, *, cap: int) -> None:
         allowed = cap if limits.concurrency is None else min(cap, limits.concurrency)
         self._places = asyncio.Semaphore(allowed)
-        self._rate = (
-            None if limits.rate is None else Rate(limits.rate, monotonic=monotonic, sleep=sleep)
-        )
+        self._rate = None if limits.rate is None else Rate(limits.rate)
 
     async def __aenter__(self) -> None:
         await self._places.acquire()

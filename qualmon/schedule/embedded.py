@@ -32,9 +32,6 @@ _TROUBLE: Mapping[int, str] = {
 #: says what there is to do. APScheduler's own default drops a tick that is a second late.
 _JOB_DEFAULTS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 
-#: Seconds between comparisons of the service's clock with the wall clock.
-_COMPARE = 1.0
-
 #: Drift, in seconds, between the two at which timers are set anew.
 _DRIFT = 0.5
 
@@ -43,7 +40,8 @@ class Embedded:
     """One timer per stream, each of which makes the scheduler look at the ledger.
 
     APScheduler reads the wall clock. When that is stepped, the timers are set anew, so that a
-    step back does not silence the probes for as long as it is wide.
+    step back does not silence the probes for as long as it is wide. compare_every: seconds
+    between comparisons of `clock` with `wall`.
     """
 
     def __init__(
@@ -54,7 +52,9 @@ class Embedded:
         *,
         events: ProbeEvents | None = None,
         wall: Callable[[], float] = time.time,
+        compare_every: float = 1.0,
     ) -> None:
+        self._compare_every = compare_every
         self._scheduler, self._book, self._clock = scheduler, book, clock
         self._events, self._wall = events or NoEvents(), wall
         self._ahead = 0.0
@@ -101,7 +101,7 @@ class Embedded:
 
     async def _follow_wall(self) -> None:
         while True:
-            await asyncio.sleep(_COMPARE)
+            await asyncio.sleep(self._compare_every)
             if abs(self._wall() - self._clock.now() - self._ahead) > _DRIFT:
                 self._arm()
 
