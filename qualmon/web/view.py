@@ -2,43 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from qualmon.types import FleetSnapshot, Incident, Level
+from qualmon.types import Example, FleetSnapshot, IncidentDetail, Transition
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """An incident went from one level to another. `at` is slot time."""
-
-    at: float
-    before: Level
-    after: Level
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One bad answer that an incident rests on. `marks` are (start, end) spans of characters."""
-
-    observation: str
-    at: float
-    target: str
-    probe: str
-    channel: str
-    text: str
-    marks: tuple[tuple[int, int], ...] = ()
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentDetail:
-    """An incident with its history and its proof."""
-
-    incident: Incident
-    transitions: tuple[Transition, ...] = ()
-    examples: tuple[Example, ...] = ()
+__all__ = ["Example", "IncidentDetail", "ServiceView", "Transition"]
 
 
 class ServiceView(Protocol):

@@ -36,7 +36,8 @@ INCIDENT = Incident(
     updated_at=AT - 60, onset=AT - 2400, log10_e=5.2, threshold_log10=4.1, answers=612, hits=19,
     share=0.031, share_low=0.019, share_high=0.048,
     targets=tuple(t.key for t in TARGETS if t.platform == "aws"),
-    channels=("script.run", "script.char"), causes=(("output corruption", 0.82), ("misrouting", 0.11)),
+    channels=("script.run", "script.char"),
+    causes=(("output corruption", 0.82), ("misrouting", 0.11)),
     examples=("ab" * 16,), identities_bad=3, identities_observed=4, opened_scope="platform=aws",
 )  # fmt: skip
 
@@ -68,8 +69,9 @@ def fleet(*incidents: Incident) -> FleetSnapshot:
     evidence = tuple(
         NodeEvidence(scope, family, e, 4.1)
         for scope, family, e in (
-            ("fleet", "script", 0.3), ("platform=aws", "script", 5.2), ("platform=gcp", "script", -1.2),
-            ("target=m-large/aws/default", "code", 1.7), ("hardware=tpu,model=m-small", "token", -3.0),
+            ("fleet", "script", 0.3), ("platform=aws", "script", 5.2),
+            ("platform=gcp", "script", -1.2), ("target=m-large/aws/default", "code", 1.7),
+            ("hardware=tpu,model=m-small", "token", -3.0),
         )
     )  # fmt: skip
     return FleetSnapshot(AT, TARGETS, incidents, evidence, _statuses(), 2160.0)
@@ -107,7 +109,9 @@ def hostile_fleet() -> FleetSnapshot:
 
 def hostile_example(text: str = HOSTILE) -> Example:
     """An example whose every field is hostile and whose marks lie partly outside."""
-    return Example(HOSTILE, AT, HOSTILE, HOSTILE, HOSTILE, text, ((-5, 3), (2, 6), (90, 10**9)), HOSTILE)
+    return Example(
+        HOSTILE, AT, HOSTILE, HOSTILE, HOSTILE, text, ((-5, 3), (2, 6), (90, 10**9)), HOSTILE
+    )
 
 
 EXAMPLES = (
