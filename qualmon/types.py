@@ -476,3 +476,36 @@ class FleetSnapshot:
     evidence: tuple[NodeEvidence, ...]
     channels: tuple[ChannelStatus, ...]
     budget_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """An incident went from one level to another. `at` is slot time."""
+
+    at: float
+    before: Level
+    after: Level
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One bad answer that an incident rests on. `marks` are (start, end) spans of characters."""
+
+    observation: str
+    at: float
+    target: str
+    probe: str
+    channel: str
+    text: str
+    marks: tuple[tuple[int, int], ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentDetail:
+    """An incident with its history and its proof."""
+
+    incident: Incident
+    transitions: tuple[Transition, ...] = ()
+    examples: tuple[Example, ...] = ()

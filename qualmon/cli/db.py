@@ -59,7 +59,7 @@ def store_url(config: Path, store: str | None) -> str:
 
 
 def rebuild(
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     store: StoreOption = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Only compare; the store stays as it is.")

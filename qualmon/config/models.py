@@ -27,6 +27,7 @@ _SECRET_SCHEMA = {
 _TEXT_OR_SECRET = {"oneOf": [{"type": "string"}, _SECRET_SCHEMA]}
 
 Duration = Annotated[float, PlainValidator(values.duration), WithJsonSchema(_DURATION_SCHEMA)]
+Wait = Annotated[float, PlainValidator(values.wait), WithJsonSchema(_DURATION_SCHEMA)]
 Every = Annotated[float, PlainValidator(values.every), WithJsonSchema(_DURATION_SCHEMA)]
 Size = Annotated[
     int,
@@ -89,7 +90,7 @@ class FalsePagesModel(Strict):
 class RecoveryModel(Strict):
     """When an incident counts as over."""
 
-    clean_for: Duration = Field(86400.0, description="Least time without a bad answer.")
+    clean_for: Wait = Field(86400.0, description="Least time without a bad answer.")
     alpha: float = Field(0.001, gt=0, lt=1, description="Chance of closing a lasting fault.")
 
 
@@ -185,7 +186,7 @@ class SectionsModel(Strict):
     listen: Address = Field(values.Address("127.0.0.1", 9464), description="Own address.")
     external_url: WebUrl | None = Field(None, description="How people reach the pages.")
     false_pages: FalsePagesModel = Field(FalsePagesModel(), description="False-alarm budget.")
-    burn_in: Duration = Field(7 * 86400.0, description="Observe only, for this long.")
+    burn_in: Wait = Field(7 * 86400.0, description="Observe only, for this long.")
     nodes: list[list[str]] | None = Field(None, min_length=1, description="What may be blamed.")
     targets: list[Any] = Field(min_length=1, description="What is watched.")
     suites: list[Any] = Field(min_length=1, description="What is asked, and how often.")
@@ -193,7 +194,7 @@ class SectionsModel(Strict):
     min_share: float = Field(0.001, ge=0, lt=1, description="Share of bad answers tolerated.")
     page_on_change: bool = Field(False, description="Complete changes page too.")
     recovery: RecoveryModel = Field(RecoveryModel(), description="When an incident is over.")
-    drain: Duration = Field(30.0, description="Time to finish requests at SIGTERM.")
+    drain: Wait = Field(30.0, description="Time to finish requests at SIGTERM.")
     sinks: SinksModel = Field(SinksModel(), description="Who is told.")
 
 

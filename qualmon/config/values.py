@@ -48,6 +48,14 @@ def _number(value: Any) -> float | None:
 
 def duration(value: Any) -> float:
     """Seconds of ``30s``, ``1h30m``, ``90d`` or a plain number of seconds; positive."""
+    seconds = wait(value)
+    if seconds == 0:
+        raise ValueError(f"{show(value)} is out of range; a duration is above 0 and at most 3650d")
+    return seconds
+
+
+def wait(value: Any) -> float:
+    """Seconds of a time that may also be none at all: ``0s`` is allowed."""
     seconds = _number(value)
     if seconds is None and isinstance(value, str) and _DURATION.fullmatch(value):
         seconds = sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(value))
@@ -56,7 +64,7 @@ def duration(value: Any) -> float:
             f"{show(value)} is not a duration; write a number with ms, s, m, h, d or w, "
             "such as 30s, 1h30m or 90d"
         )
-    if not 0 < seconds <= _LONGEST:
+    if not 0 <= seconds <= _LONGEST:
         raise ValueError(f"{show(value)} is out of range; a duration is above 0 and at most 3650d")
     return seconds
 

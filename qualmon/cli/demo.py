@@ -1,0 +1,55 @@
+"""`qualmon demo`: a simulated fleet, a planted fault, the real service around it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qualmon.cli.options import JsonOption
+from qualmon.errors import UsageError
+
+DEFAULT_ONSET = 36 * 3600.0
+
+
+def demo(
+    fault: Annotated[str, typer.Option(help="Kind of fault to plant.")] = "corruption",
+    onset: Annotated[
+        float, typer.Option(help="Seconds of healthy probing before the fault begins.")
+    ] = DEFAULT_ONSET,
+    node: Annotated[
+        str | None,
+        typer.Option(
+            help="Where: fleet, axis=value[,axis=value] (platform, hardware, model, route) or "
+            "model/platform/route. Default: a platform chosen by the seed."
+        ),
+    ] = None,
+    rate: Annotated[float, typer.Option(help="Share of tokens that the fault hits.")] = 0.001,
+    seed: Annotated[int, typer.Option(help="Of the simulated fleet's draws.")] = 1,
+    port: Annotated[int, typer.Option(help="Of the pages; 0 takes a free one.")] = 8080,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Go on serving the pages until Ctrl-C.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Watch qualmon catch a fault in a simulated fleet: about a minute, nothing to configure."""
+    import asyncio
+
+    from qualmon.cli.demo_plan import DemoPlan
+    from qualmon.cli.demo_run import run_demo
+    from qualmon.cli.demo_screen import make_screen, report
+
+    if not 0 <= onset <= 365 * 86400.0:
+        raise UsageError(f"onset {onset!r}", remedy="Give seconds from 0 to 31536000 (a year)")
+    plan = DemoPlan.of(fault=fault, onset=onset, node=node, rate=rate, seed=seed)
+    with make_screen(plan, quiet=as_json) as screen:
+        result = asyncio.run(run_demo(plan, screen, port=port, keep=keep and as_json))
+        if not as_json:
+            report(result, plan)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(result, indent=2))
+    caught = all(f["detected_at"] is not None and f["node_correct"] for f in result["faults"])
+    if not caught or result["false_pages"] or result["false_tickets"]:
+        raise typer.Exit(1)

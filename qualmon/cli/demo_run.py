@@ -1,0 +1,182 @@
+"""The demo itself: real HTTP, store, folder and pages, on a virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+
+from qualmon.bootstrap import Service
+from qualmon.cli.demo_plan import CAUSES, HORIZON, SETTLE, SETTLE_HITS, START, DemoPlan
+from qualmon.config import load
+from qualmon.prober.runner import RoundResult
+from qualmon.schedule.clock import VirtualClock
+from qualmon.schedule.virtual import VirtualDriver
+from qualmon.sim.child import spawn
+from qualmon.types import Incident
+from qualmon.web.app import make_app
+from qualmon.web.server import serve
+
+
+class Screen(Protocol):
+    """Who shows the progress."""
+
+    def stage(self, text: str) -> None:
+        """Something new begins."""
+        ...
+
+    def serving(self, address: str) -> None:
+        """The pages are up."""
+        ...
+
+    def progress(self, hours: float, requests: int, incidents: Sequence[Incident]) -> None:
+        """A round was folded; hours on the virtual clock."""
+        ...
+
+
+class _Watch:
+    """Follows the rounds and says when the demo has seen enough."""
+
+    def __init__(self, plan: DemoPlan, service: Service, screen: Screen) -> None:
+        self._plan, self._service, self._screen = plan, service, screen
+        self.driver: VirtualDriver | None = None
+        self.found: Incident | None = None
+        self.requests_at_onset = 0
+        self.requests_at_alarm = 0
+
+    async def after_round(self, result: RoundResult) -> None:
+        """Folds, shows, and stops the driver when the incident has settled."""
+        await self._service.fold_ready()
+        incidents = self._service.view.snapshot().incidents
+        now = result.slot.due - START
+        self._screen.progress(now / 3600.0, self._service.events.requests, incidents)
+        if now < self._plan.onset:
+            return
+        self._look(incidents)
+        if self.found is not None and self.driver is not None and self._settled(now, self.found):
+            self.driver.stop()
+
+    def _look(self, incidents: Sequence[Incident]) -> None:
+        mine = [i for i in incidents if is_hit(i, self._plan)]
+        if mine:
+            first = min(mine, key=lambda i: i.opened_at)
+            if self.found is None:
+                self.requests_at_alarm = self._service.events.requests
+            self.found = first
+
+    def _settled(self, now: float, incident: Incident) -> bool:
+        alarm = incident.opened_at - START
+        return incident.hits >= SETTLE_HITS or now >= alarm + SETTLE
+
+
+def is_hit(incident: Incident, plan: DemoPlan) -> bool:
+    """An incident opened after the onset at a place that the fault touches."""
+    later = incident.opened_at >= START + plan.onset
+    return later and bool(plan.targets.intersection(incident.targets))
+
+
+async def run_demo(plan: DemoPlan, screen: Screen, *, port: int, keep: bool) -> dict[str, Any]:
+    """Runs the demo and returns its result (contract of `demo --json`)."""
+    started = time.monotonic()
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qualmon-demo-")))
+        screen.stage("starting the simulated fleet")
+        fleet = await spawn(seed=plan.seed)
+        stack.push_async_callback(fleet.aclose)
+        path = folder / "qualmon.yaml"
+        path.write_text(plan.config_yaml(fleet.origin))
+        clock = VirtualClock(START)
+        service = await stack.enter_async_context(
+            Service.opened(load(path, os.environ), clock, since=START, batch_seconds=0.002)
+        )
+        address = await stack.enter_async_context(serve(make_app(service.view), "127.0.0.1", port))
+        screen.serving(address)
+        watch = await _drive(plan, service, clock, screen, fleet.origin)
+        result = _result(plan, service, watch, time.monotonic() - started)
+        if keep:
+            screen.stage(f"serving {address} until Ctrl-C")
+            await asyncio.Event().wait()
+        return result
+
+
+async def _drive(
+    plan: DemoPlan, service: Service, clock: VirtualClock, screen: Screen, origin: str
+) -> _Watch:
+    watch = _Watch(plan, service, screen)
+    driver = VirtualDriver(service.book, service.runner, clock, watch.after_round)
+    watch.driver = driver
+    service.view.started()
+    beating = asyncio.create_task(_beat(service))
+    try:
+        screen.stage("probing the healthy fleet")
+        await driver.run_until(START + plan.onset)
+        watch.requests_at_onset = service.events.requests
+        screen.stage(f"{plan.kind} begins at {plan.node}")
+        await _plant(plan, origin)
+        await driver.run_until(START + plan.onset + HORIZON)
+    finally:
+        beating.cancel()
+    return watch
+
+
+async def _beat(service: Service) -> None:
+    while True:
+        service.view.beat()
+        await asyncio.sleep(1.0)
+
+
+async def _plant(plan: DemoPlan, origin: str) -> None:
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{origin}/-/faults", json=[plan.fault])
+        answer.raise_for_status()
+
+
+def _result(plan: DemoPlan, service: Service, watch: _Watch, seconds: float) -> dict[str, Any]:
+    incidents = service.view.recent_incidents()
+    found = watch.found
+    false = [i for i in incidents if found is None or i.id != found.id]
+    at = found.opened_at - START if found else None
+    return {
+        "scenario": f"demo-{plan.kind}",
+        "seed": plan.seed,
+        "hours": round((service.clock.now() - START) / 3600.0, 4),
+        "faults": [
+            {
+                "id": "demo",
+                "kind": plan.kind,
+                "planted_at": plan.node,
+                "onset": plan.onset,
+                "detected_at": at,
+                "delay_seconds": None if at is None else at - plan.onset,
+                "incident": found.id if found else None,
+                "incident_kind": found.kind if found else None,
+                "severity": found.severity if found else None,
+                "node": found.scope if found else None,
+                "node_correct": found is not None and set(found.targets) == plan.targets,
+                "onset_estimate": round(found.onset - START, 1) if found else None,
+                "share": found.share if found else None,
+                "share_low": found.share_low if found else None,
+                "share_high": found.share_high if found else None,
+                "bad_answers": found.hits if found else 0,
+                "causes": [
+                    {"cause": cause, "probability": probability}
+                    for cause, probability in (found.causes if found else ())
+                ],
+                "cause_correct": found is not None and found.causes[0][0] == CAUSES[plan.kind],
+                "reasons": list(found.reasons) if found else [],
+                "requests": watch.requests_at_alarm - watch.requests_at_onset if found else None,
+            }
+        ],
+        "requests": service.events.requests,
+        "outcomes": dict(sorted(service.events.outcomes.items())),
+        "false_pages": sum(1 for i in false if i.severity == "page"),
+        "false_tickets": sum(1 for i in false if i.severity == "ticket"),
+        "wall_seconds": round(seconds, 2),
+    }

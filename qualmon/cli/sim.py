@@ -1,0 +1,54 @@
+"""`qualmon sim`: the simulated fleet alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qualmon.errors import UsageError
+
+if TYPE_CHECKING:
+    from qualmon.sim.serving import Running
+
+
+def sim(
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8081,
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON list of faults {id, kind, node, rate, start, end}; times in seconds from "
+            "now. node: fleet, axis=value[,axis=value], target=model/platform/route."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve the simulated fleet over HTTP until Ctrl-C."""
+    from qualmon.sim.serving import serve
+
+    serve(port, _faults(faults), seed, host, on_ready=_greet)
+
+
+def _faults(path: Path | None) -> list[dict[str, Any]]:
+    if path is None:
+        return []
+    import json
+
+    try:
+        items = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}", remedy="Give a readable JSON file") from error
+    if not isinstance(items, list):
+        raise UsageError(f"{path}: holds no list", remedy="Give a JSON list of faults")
+    return items
+
+
+def _greet(running: Running) -> None:
+    from qualmon.sim.fleet import base_url, demo_fleet
+
+    for target in demo_fleet().targets:
+        labels = ", ".join(f"{k}={v}" for k, v in sorted(target.labels.items()))
+        typer.echo(f"{target.key}  {base_url(running.origin, target)}  {labels}")
+    typer.echo(f"ready: {running.origin}")
