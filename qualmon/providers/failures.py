@@ -9,7 +9,11 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 import httpx
-from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
+from aiohttp.http_exceptions import (
+    ContentLengthError,
+    HttpProcessingError,
+    TransferEncodingError,
+)
 
 #: Everything that a transport may raise once a request is lawful.
 TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError)
@@ -62,9 +66,21 @@ def transport_kind(error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """Class and text of the innermost library error."""
+    """Class and text of the innermost error."""
     innermost = list(_chain(error))[-1]
-    return f"{type(innermost).__name__}: {innermost}"
+    if before_first_byte(error):
+        return f"{type(innermost).__name__}: {innermost}"
+    return f"{type(innermost).__name__} while reading the answer: {innermost}"
+
+
+def before_first_byte(error: BaseException) -> bool:
+    """Whether `error`, raised before headers were whole, came before any byte of an answer."""
+    for link in _chain(error):
+        if isinstance(link, aiohttp.ClientResponseError | HttpProcessingError):
+            return False
+        if isinstance(link, aiohttp.ServerDisconnectedError):
+            return isinstance(link.message, str)  # else it is what had come of the headers
+    return True
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -12,6 +12,7 @@ import httpx
 
 from qualmon.providers.failures import (
     TRANSPORT_ERRORS,
+    before_first_byte,
     describe,
     retry_after,
     status_kind,
@@ -105,6 +106,7 @@ class _Exchange:
         self._head = bytearray()
         self._raw_size = self._size = 0
         self._seconds = 0.0
+        self._silent = True  # nothing of an answer has come, not even of its headers
         self._closing = False
 
     async def run(
@@ -118,6 +120,7 @@ class _Exchange:
         try:
             async with self._deadline:
                 response = self._response = await self._send(transport, url, content, headers)
+                self._silent = False
                 try:
                     await self._read(response)
                 finally:
@@ -190,6 +193,7 @@ class _Exchange:
 
     def _give_up(self, error: BaseException) -> NoReturn:
         if not self._deadline.expired():
+            self._silent = self._silent and before_first_byte(error)
             raise WireError(transport_kind(error), describe(error)) from error
         first, total = self._timeouts.first_byte, self._timeouts.total
         if not self._raw_size and first < total:
@@ -205,7 +209,7 @@ class _Exchange:
             head=self._head.decode("utf-8", "replace"),
             status=None if response is None else response.status_code,
             retry_after=None if response is None else _patience(response),
-            before_first_byte=response is None,
+            before_first_byte=self._silent,
             total_seconds=self._clock() - self._start,
         )
 

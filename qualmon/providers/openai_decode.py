@@ -22,6 +22,8 @@ from qualmon.types import Completion, Failure
 
 _DONE = b"[DONE]"
 _HEAD = 4096
+# How a stream may begin that has no event yet: a comment or a field.
+_FIELDS = (b":", b"data", b"event", b"id", b"retry")
 
 
 def decode(
@@ -102,7 +104,7 @@ class StreamReader:
                 if error.kind != "malformed":
                     raise
                 raise WireError("truncated_stream", "the last event was cut") from error
-        if not self._any_event and self._head.strip():
+        if not self._any_event and not _begins_a_stream(self._head.lstrip()):
             # A page or an error object that only claims to be a stream.
             checked_document(loads(self._head), "the body")
             raise WireError("protocol", "the body holds no event")
@@ -132,3 +134,7 @@ class StreamReader:
             parts.ttft = seconds
         if self._whole_at is None and parts.finish_reason is not None:
             self._whole_at = seconds
+
+
+def _begins_a_stream(start: bytes) -> bool:
+    return any(field.startswith(start[: len(field)]) for field in _FIELDS)

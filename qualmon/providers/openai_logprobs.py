@@ -82,7 +82,10 @@ def _fields(entry: Any) -> tuple[str, float, bytes | None, int | None]:
         raise LogprobsError
     value = entry.get("logprob")
     logprob = value if type(value) is float and value > _UNLIKELY else _nats(value)
-    return token, logprob, _bytes(entry.get("bytes")), _id(entry, token)
+    number = entry.get("id")
+    if number is not None or token.startswith(_ID_PREFIX):
+        number = _id(number, token)
+    return token, logprob, _bytes(entry.get("bytes")), number
 
 
 def _nats(value: Any) -> float:
@@ -105,9 +108,9 @@ def _bytes(value: Any) -> bytes | None:
         return None
 
 
-def _id(entry: dict[str, Any], token: str) -> int | None:
+def _id(value: Any, token: str) -> int | None:
     """llama.cpp's ``id``; vLLM writes the id in place of the text when asked to."""
-    value = entry.get("id")
-    if value is None and token.startswith(_ID_PREFIX) and token[len(_ID_PREFIX) :].isdecimal():
-        return int(token[len(_ID_PREFIX) :][:18])
+    digits = token.removeprefix(_ID_PREFIX)
+    if value is None and digits.isascii() and digits.isdecimal():
+        return int(digits[:18])
     return value if type(value) is int and value >= 0 else None

@@ -63,14 +63,14 @@ class Redactor:
         return _masked(text, _hits(_lower(text), self._pieces))
 
     def failure(self, failure: Failure) -> Failure:
-        """`failure` with head and detail masked and cut to their limits.
+        """`failure` with head and detail masked and cut to their limits, detail on one line.
 
         Secrets shorter than a piece are masked here too, but not in answers: a key that
         short is a placeholder such as EMPTY, and an answer may hold that word lawfully.
         """
         head, detail = self._strict(failure.head), self._strict(failure.detail)
         kept = head.encode("utf-8", "replace")[:HEAD_BYTES].decode("utf-8", "ignore")
-        return replace(failure, head=kept, detail=detail[:DETAIL_CHARS])
+        return replace(failure, head=kept, detail=" ".join(detail.split())[:DETAIL_CHARS])
 
     def completion(self, answer: Completion) -> Completion:
         """`answer` without secrets; token logprobs go when they or the text held one."""

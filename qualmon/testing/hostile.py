@@ -10,6 +10,7 @@ import asyncio
 import gzip
 import itertools
 import socket
+import ssl
 import struct
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -65,11 +66,11 @@ class HostileServer:
     """Plays `script` to every request. An async context manager.
 
     `received` lists the requests; `asked` is set with the first one, `hung_up` once a client
-    left before its answer ended.
+    left before its answer ended. `tls` makes it an https server.
     """
 
-    def __init__(self, script: Script) -> None:
-        self._script = script
+    def __init__(self, script: Script, *, tls: ssl.SSLContext | None = None) -> None:
+        self._script, self._tls = script, tls
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.received: list[Received] = []
@@ -77,13 +78,16 @@ class HostileServer:
 
     @property
     def root(self) -> str:
-        """``http://127.0.0.1:port``, without a slash at the end."""
+        """``http(s)://127.0.0.1:port``, without a slash at the end."""
         if self._server is None:
             raise RuntimeError("the server runs only inside its async with block")
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=_MEBIBYTE)
+        self._server = await asyncio.start_server(
+            self._connected, "127.0.0.1", 0, limit=_MEBIBYTE, ssl=self._tls
+        )
         return self
 
     async def __aexit__(
