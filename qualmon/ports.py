@@ -79,10 +79,6 @@ class SlotLedger(Protocol):
         """Fencing token when the slot is due or its lease ran out, else None."""
         ...
 
-    def release(self, slot: Slot, fence: int) -> bool:
-        """Gives a claimed slot back as due before its lease ends; False when the fence is stale."""
-        ...
-
     def open_slots(self) -> list[Slot]:
         """Slots neither closed nor missed, oldest first."""
         ...

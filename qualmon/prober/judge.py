@@ -68,8 +68,12 @@ class Judge:
 
 
 def sampler_params(probe: Probe, endpoint: Endpoint) -> dict[str, Any]:
-    """Sampler settings in force: the probe's, overlaid by what the endpoint always sends."""
-    params = {**probe.params, **endpoint.extra_body}
+    """Sampler settings in force: the probe's, overlaid by what the endpoint always sends.
+
+    A key that `extra_body` sets to null is not sent, hence unknown.
+    """
+    merged = {**probe.params, **endpoint.extra_body}
+    params = {name: value for name, value in merged.items() if value is not None}
     if endpoint.neutral_sampler:
         params["neutral"] = True
     return params

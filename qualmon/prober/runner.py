@@ -87,6 +87,7 @@ class RoundRunner:
         self._events = events or NoEvents()
         self._owner, self._exclusive = owner, exclusive
         self._slowest = _slowest(askers)
+        self._leases: dict[str, float] = {}  # held by this process, by slot key
 
     def deadline(self, slot: Slot) -> float:
         """Unix time at which the slot closes, complete or not."""
@@ -100,21 +101,11 @@ class RoundRunner:
         slot back and stores nothing for the unfinished, so that a later run asks them again.
         Raises whatever the store raises, leaving the slot to a later run.
         """
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        opened = await self._log.call(self._open, slot, members(stream, slot))
-        if opened is None:
-            return RoundResult(slot, "taken")
-        now = self._clock.now()
-        flights = self._flights(opened, stream, loop.time() + self.deadline(slot) - now)
         try:
-            await self._fly(flights)
+            return await self._run(slot, stream)
         except asyncio.CancelledError:
-            await self._log.call(self._ledger.release, slot, opened.fence)
+            await self._log.call(self._release, slot)
             raise
-        stored = len(opened.present) + sum(flight.stored for flight in flights)
-        missing = len(opened.members) - stored
-        return await self._close(slot, opened, missing, loop.time() - started)
 
     async def settle(self, slot: Slot) -> RoundResult:
         """Closes a slot with the observations it has, asking nobody."""
@@ -132,6 +123,19 @@ class RoundRunner:
             if member.target in self._askers and member.id not in known:
                 self._askers[member.target].charge_in_doubt(probes[member.probe])
 
+    async def _run(self, slot: Slot, stream: Stream) -> RoundResult:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        opened = await self._log.call(self._open, slot, members(stream, slot))
+        if opened is None:
+            return RoundResult(slot, "taken")
+        left = self.deadline(slot) - self._clock.now()
+        flights = self._flights(opened, stream, loop.time() + left)
+        await self._fly(flights)
+        stored = len(opened.present) + sum(flight.stored for flight in flights)
+        missing = len(opened.members) - stored
+        return await self._close(slot, opened, missing, loop.time() - started)
+
     def _open(self, slot: Slot, planned: Sequence[Member]) -> _Opened | None:
         """Runs beside the store: claim, record the members, see which are answered."""
         now, lease = self._clock.now(), self.deadline(slot) + LEASE_GRACE
@@ -139,8 +143,15 @@ class RoundRunner:
         fence = self._ledger.claim(slot, self._owner, lease, asked_at)
         if fence is None:
             return None
+        self._leases[slot.key] = lease
         recorded = self._ledger.set_members(slot, fence, planned)
         return _Opened(fence, tuple(recorded), frozenset(self._ledger.present(slot)))
+
+    def _release(self, slot: Slot) -> None:
+        """Ends our lease now: claimed anew, as of its end, with one that is already over."""
+        now, lease = self._clock.now(), self._leases.pop(slot.key, None)
+        if lease is not None and now < lease:  # a lease that ran out may be another's by now
+            self._ledger.claim(slot, self._owner, now, lease)
 
     def _flights(self, opened: _Opened, stream: Stream, until: float) -> list[Flight]:
         probes = {probe.id: probe for probe in stream.probes}
@@ -166,9 +177,8 @@ class RoundRunner:
             finally:
                 await _end(tasks)
             _raise_first(tasks)
-        for flight in flights:
-            if not flight.settled:
-                await self._abandon(flight)
+        # Side by side: each append waits for a batch, and the deadline is now.
+        await asyncio.gather(*(self._abandon(flight) for flight in flights if not flight.settled))
 
     async def _one(self, flight: Flight) -> None:
         asker = self._askers[flight.member.target]
@@ -199,6 +209,7 @@ class RoundRunner:
         self, slot: Slot, opened: _Opened, missing: int, seconds: float
     ) -> RoundResult:
         now = self._clock.now()
+        self._leases.pop(slot.key, None)
         if not await self._log.call(self._ledger.close, slot, opened.fence, now):
             return RoundResult(slot, "fenced", len(opened.members), missing, seconds)
         self._events.round_closed(slot, len(opened.members), missing, seconds)

@@ -58,10 +58,6 @@ class MemoryLedger:
         entry.fence += 1
         return entry.fence
 
-    def release(self, slot: Slot, fence: int) -> bool:
-        """Gives the slot back as due."""
-        return self._leave(slot, fence, "due")
-
     def open_slots(self) -> list[Slot]:
         """Slots due or claimed, oldest first."""
         return sorted(e.slot for e in self.entries.values() if e.state in ("due", "claimed"))
@@ -91,18 +87,15 @@ class MemoryLedger:
         return len(self.rows) - before
 
     def close(self, slot: Slot, fence: int, now: float) -> bool:  # noqa: ARG002  # the port's form
-        """Closes the slot; False when the fence is stale."""
-        return self._leave(slot, fence, "closed")
+        """Closes the slot; False when the fence is stale. Closing again is harmless."""
+        entry = self.entries[slot.key]
+        if entry.state not in ("claimed", "closed") or entry.fence != fence:
+            return False
+        entry.state = "closed"
+        return True
 
     def miss(self, slot: Slot, reason: str, now: float) -> None:  # noqa: ARG002  # the port's form
         """Marks an open slot as missed."""
         entry = self.entries[slot.key]
         if entry.state in ("due", "claimed"):
             entry.state, entry.reason = "missed", reason
-
-    def _leave(self, slot: Slot, fence: int, state: SlotState) -> bool:
-        entry = self.entries[slot.key]
-        if entry.state != "claimed" or entry.fence != fence:
-            return entry.state == state == "closed" and entry.fence == fence
-        entry.state, entry.owner = state, None
-        return True
