@@ -79,5 +79,3 @@ def main() -> None:
         sys.exit(0)
 
 
-if __name__ == "__main__":
-    main()

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from qualmon.cli.options import JsonOption
+from qualmon.cli.tuning import tune_collector
 from qualmon.errors import UsageError
 
 DEFAULT_ONSET = 36 * 3600.0
@@ -42,6 +43,7 @@ def demo(
     if not 0 <= onset <= 365 * 86400.0:
         raise UsageError(f"onset {onset!r}", remedy="Give seconds from 0 to 31536000 (a year)")
     plan = DemoPlan.of(fault=fault, onset=onset, node=node, rate=rate, seed=seed)
+    tune_collector()
     with make_screen(plan, quiet=as_json) as screen:
         result = asyncio.run(run_demo(plan, screen, port=port, keep=keep and as_json))
         if not as_json:

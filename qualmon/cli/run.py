@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qualmon.cli.options import DEFAULT_CONFIG, ConfigOption
+from qualmon.cli.tuning import tune_collector
 from qualmon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def run(
     # One line per tick and request would bury what matters.
     for name in ("apscheduler", "httpx", "alembic"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    tune_collector()
     asyncio.run(_serve(loaded))
 
 

@@ -1,0 +1,5 @@
+"""``python -m qualmon``."""
+
+from qualmon.cli import main
+
+main()
