@@ -6,13 +6,14 @@ so that one mistake does not hide the next.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from qualmon.config import settings
-from qualmon.config.cost import check_limits
+from qualmon.config.across import axes_of, check_across
 from qualmon.config.models import (
     PriceModel,
     SectionsModel,
@@ -24,7 +25,7 @@ from qualmon.config.report import Report, Step, suggest
 from qualmon.config.secrets import Vault
 from qualmon.config.suites import is_path, load_suite, suite_names
 from qualmon.config.targets import Surroundings, endpoint
-from qualmon.config.values import AXES, SecretRef, hook_url
+from qualmon.config.values import SecretRef, hook_url
 from qualmon.config.wording import checked, partly
 from qualmon.config.yamlfile import read_yaml
 from qualmon.errors import ConfigError
@@ -32,6 +33,9 @@ from qualmon.types import Endpoint, Price
 
 #: Wire protocols that this program speaks.
 KNOWN_PROVIDERS: Final = ("openai_chat",)
+
+#: Probes of a round unless the file says otherwise.
+_PROBES: Final = 4
 
 #: Stands in for the required keys of a target that has them wrong, so that the rest is checked.
 _ANY_TARGET: Final = {"model": "unknown", "platform": "unknown", "url": "https://unknown.invalid"}
@@ -61,7 +65,7 @@ def load(
     around = Surroundings(Vault(environ, folder), known_providers, trusted)
     ends = _endpoints(sections.targets, around, report)
     plans = _plans(sections.suites, folder, report)
-    _check_across(sections, ends, plans, report)
+    check_across(sections, ends, plans, report)
     sinks = _sinks(sections.sinks, around.vault, report)
     report.raise_if_any()
     return settings.Config(
@@ -127,8 +131,8 @@ def _plans(items: Sequence[Any], folder: Path, report: Report) -> list[settings.
 
 
 def _suite(name: str, folder: Path, report: Report, at: int) -> settings.Suite | None:
-    missing = not (folder / name).exists() if is_path(name) else name not in suite_names()
-    if missing:
+    known = os.path.exists(folder / name) if is_path(name) else name in suite_names()
+    if not known:
         message = f"there is no suite {name!r}; {suggest(name, suite_names())}, or a path"
         report.add(("suites", at, "name"), message)
         return None
@@ -142,79 +146,22 @@ def _suite(name: str, folder: Path, report: Report, at: int) -> settings.Suite |
 def _plan(
     model: SuiteModel, suite: settings.Suite, report: Report, at: int
 ) -> settings.SuitePlan | None:
-    if model.probes_per_round > len(suite.probes):
+    asked = model.probes_per_round or min(_PROBES, len(suite.probes))
+    if asked > len(suite.probes):
         report.add(
             ("suites", at, "probes_per_round"),
-            f"{model.probes_per_round} is more than the {len(suite.probes)} probes of suite "
+            f"{asked} is more than the {len(suite.probes)} probes of suite "
             f"{suite.name!r}; write at most {len(suite.probes)}",
         )
         return None
     return settings.SuitePlan(
         name=suite.name,
         every=model.every,
-        probes_per_round=model.probes_per_round,
+        probes_per_round=asked,
         identities=model.identities,
         probes=suite.probes,
         models=tuple(model.models) if model.models is not None else None,
     )
-
-
-def _check_across(
-    sections: SectionsModel,
-    ends: Sequence[Endpoint | None],
-    plans: Sequence[settings.SuitePlan | None],
-    report: Report,
-) -> None:
-    _check_twins([end.target.key if end else None for end in ends], "targets", report)
-    _check_twins([plan.name if plan else None for plan in plans], "suites", report)
-    if all(ends) and ends:
-        _check_names(sections, [end for end in ends if end], plans, report)
-    for at, end in enumerate(ends):
-        if end is not None:
-            check_limits(end, [plan for plan in plans if plan], report, at)
-
-
-def _check_twins(keys: Sequence[str | None], section: str, report: Report) -> None:
-    first: dict[str, int] = {}
-    for at, key in enumerate(keys):
-        if key is not None and first.setdefault(key, at) != at:
-            report.add(
-                (section, at),
-                f"{key!r} is also {section}[{first[key]}]; give it another name or take it out",
-            )
-
-
-def _check_names(
-    sections: SectionsModel,
-    ends: Sequence[Endpoint],
-    plans: Sequence[settings.SuitePlan | None],
-    report: Report,
-) -> None:
-    """Names that refer to targets: only when every target is sound, else they may be right."""
-    axes = _axes(ends)
-    for at, node in enumerate(sections.nodes or ()):
-        for index, axis in enumerate(node):
-            if axis not in axes:
-                message = f"no target has the axis {axis!r}; {suggest(axis, axes)}"
-                report.add(("nodes", at, index), message)
-        if node in (sections.nodes or [])[:at] or len(set(node)) < len(node):
-            report.add(("nodes", at), "the entry or an axis in it stands twice; keep one")
-    models = sorted({end.target.model for end in ends})
-    for at, plan in enumerate(plans):
-        for index, model in enumerate((plan.models if plan else None) or ()):
-            if model not in models:
-                message = f"no target has the model {model!r}; {suggest(model, models)}"
-                report.add(("suites", at, "models", index), message)
-    priced = [*models, *(end.target.key for end in ends)]
-    for key in sections.prices:
-        if key not in priced:
-            message = f"no target has the model or key {key!r}; {suggest(key, models)}"
-            report.add(("prices", key), message)
-
-
-def _axes(ends: Sequence[Endpoint | None]) -> list[str]:
-    labels = {label for end in ends if end for label in end.target.labels}
-    return [*AXES, *sorted(labels)]
 
 
 def _nodes(
@@ -222,7 +169,7 @@ def _nodes(
 ) -> tuple[tuple[str, ...], ...]:
     if given is not None:
         return tuple(tuple(node) for node in given)
-    axes = set(_axes(ends))
+    axes = set(axes_of(ends))
     return tuple(node for node in DEFAULT_NODES if axes.issuperset(node))
 
 

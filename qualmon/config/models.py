@@ -148,7 +148,9 @@ class SuiteModel(Strict):
 
     name: str = Field(min_length=1, description="A shipped suite, or the path of a YAML file.")
     every: Every = Field(300.0, description="Time between two rounds of a model.")
-    probes_per_round: int = Field(4, ge=1, description="Probes drawn for one round.")
+    probes_per_round: int | None = Field(
+        None, ge=1, description="Probes drawn for one round; 4, or all when there are fewer."
+    )
     identities: int = Field(1, ge=1, le=1000, description="How many users each probe is sent as.")
     models: list[Name] | None = Field(None, min_length=1, description="Only these models.")
 

@@ -8,6 +8,7 @@ describe a huge tree; nothing is ever constructed but text, numbers, lists and m
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -146,7 +147,9 @@ def _resolve(text: str) -> Any:
         return _WORDS[text]
     if _INT.fullmatch(text):
         return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    if _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
+        return number
+    return text
 
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], Report]:

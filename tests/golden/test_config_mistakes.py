@@ -35,7 +35,7 @@ def test_the_mistake_is_told_exactly_so(case: str, monkeypatch: pytest.MonkeyPat
 def test_there_are_golden_files_for_many_kinds_of_mistakes() -> None:
     """At least twenty-five distinct mistakes stand here, each with its expected output."""
     assert len(CASES) >= 25
-    assert CASES == sorted(path.stem for path in FOLDER.glob("*.txt"))
+    assert sorted(path.stem for path in FOLDER.glob("*.txt")) == CASES
 
 
 @pytest.mark.parametrize("case", CASES)

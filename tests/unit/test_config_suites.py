@@ -1,0 +1,91 @@
+"""Suites are found by name or path, probes know their version, mistakes refuse the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qualmon.config import load_suite, suite_names
+from qualmon.errors import ConfigError
+from qualmon.types import Probe
+
+TEXT = """suite: mine
+version: "3"
+probes:
+  - id: one
+    why: because
+    catches: faults
+    source: here
+    messages: [{role: user, content: Say yes.}]
+    params: {temperature: 0, max_tokens: 5, logprobs: true, top_logprobs: 5}
+    expect: {scripts: [Latn]}
+    channels: [script.run, token.argmax]
+    bounds: {script.run: 0.01}
+    expected_tokens: {input: 5, output: 1}
+    reference: yes
+"""
+
+
+def probe(folder: Path, *changes: tuple[str, str]) -> Probe:
+    """The one probe of TEXT after `changes`."""
+    text = TEXT
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / "mine.yaml"
+    path.write_text(text)
+    return load_suite(path).probes[0]
+
+
+def test_the_shipped_suite_is_found_by_name() -> None:
+    """core is there, from a checkout as from a wheel."""
+    assert "core" in suite_names()
+    assert load_suite("core").name == "core"
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    """A misspelt suite is answered with what there is."""
+    with pytest.raises(ConfigError, match="did you mean 'core'"):
+        load_suite("cores")
+
+
+def test_an_unknown_channel_lists_the_known_ones(tmp_path: Path) -> None:
+    """A misspelt channel is answered with the nearest and with all there are."""
+    with pytest.raises(ConfigError, match=r"did you mean 'script.run'\? \(allowed: code.fail, "):
+        probe(tmp_path, ("[script.run,", "[script.runs,"))
+
+
+def test_a_probe_carries_what_stands_in_the_file(tmp_path: Path) -> None:
+    """Messages, settings, expectations, bounds and sizes arrive unchanged."""
+    found = probe(tmp_path)
+    assert found.prompt == "Say yes."
+    assert found.params == {"temperature": 0, "max_tokens": 5, "logprobs": True, "top_logprobs": 5}
+    assert found.expect.scripts == ("Latn",)
+    assert found.bounds == {"script.run": 0.01}
+    assert (found.suite, found.expected_input_tokens, found.reference) == ("mine", 5, "yes")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("Say yes.", "Say no."), ("role: user", "role: system"),
+     ("temperature: 0", "temperature: 0.0001"), ("[Latn]", "[Grek]"),
+     ("script.run, token.argmax", "script.run"),
+     ("script.run: 0.01", "script.run: 0.02"), ("reference", "freshness: salted\n    reference")],
+)  # fmt: skip
+def test_the_version_follows_what_matters(tmp_path: Path, old: str, new: str) -> None:
+    """Whatever changes answers or scoring changes the version."""
+    changes = [(old, new)]
+    if "token.argmax" not in new and "temperature" in old:
+        changes.append((", token.argmax", ""))
+    assert probe(tmp_path, *changes).version != probe(tmp_path).version
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("because", "why not"), ("reference: yes", "reference: Yes!"), ("input: 5", "input: 6"),
+     ("script.run, token.argmax", "token.argmax, script.run"), ("id: one", "id: two")],
+)  # fmt: skip
+def test_the_version_ignores_words_about_the_probe(tmp_path: Path, old: str, new: str) -> None:
+    """Explanations, references and the order of channels are no new version."""
+    assert probe(tmp_path, (old, new)).version == probe(tmp_path).version
