@@ -1,0 +1,1 @@
+"""The fold: closed rounds in slot order to evidence, incidents and transitions. Pure."""
