@@ -16,7 +16,6 @@ import numpy as np
 
 from qualmon.scorers.case import Case, unjudged
 from qualmon.scorers.channels import CHANNELS
-from qualmon.scorers.logprobs import overweight, unsigned
 from qualmon.scorers.positions import Bools, Floats, Positions
 from qualmon.scorers.samplers import Truncation, truncation_of
 from qualmon.stats.grids import DROP_GRID, SATURATION
@@ -47,7 +46,7 @@ def judge_drop(case: Case) -> Score:
         return unjudged(_INFO, truncation)
     if truncation.name == "top_k" and truncation.limit > found.listed.max(initial=0):
         return unjudged(_INFO, f"fewer alternatives are listed than {truncation}")
-    if (overweight(found) | unsigned(found)).any():
+    if (found.overweight | found.unsigned).any():
         return unjudged(_INFO, "the reported logprobs are no distribution")
     if not found.judged.any():
         return unjudged(_INFO, "no position lists alternatives that can be told apart")
@@ -59,10 +58,11 @@ def _evidence(found: Positions, truncation: Truncation) -> Score:
     step = rounding(found.top)
     hits = found.judged & allowed & (found.own < found.rival)
     r = 1.0 / (DEFLATION * np.maximum(tail[hits] + step, TAIL_FLOOR))
-    grid = _products(r, int(found.judged.sum()))
+    tokens = int(found.judged.sum())
+    grid = _products(r, tokens)
     detail = {
-        "tokens": int(found.judged.sum()),
-        "skipped": int((~found.judged).sum()),
+        "tokens": tokens,
+        "skipped": len(found.judged) - tokens,
         "hits": len(r),
         "truncation": str(truncation),
         "rounding": step,

@@ -9,16 +9,12 @@ import numpy as np
 
 from qualmon.scorers.case import Case, event, unjudged
 from qualmon.scorers.channels import channels_of
-from qualmon.scorers.positions import ABSENT, Bools, Floats, Positions
+from qualmon.scorers.positions import SLACK, Bools, Positions
 from qualmon.types import ChannelInfo, Completion, Score
 
-#: Tolerances: nats of disorder and sign, excess of probability, nats between a token's two
-#: reports, and the log-probability below which two reports count as equal.
-SLACK: Final = 1e-6
-MASS_SLACK: Final = 1e-3
+#: Nats between a token's two reports, and the log-probability below which all count as equal.
 OWN_SLACK: Final = 0.02
 NEGLIGIBLE: Final = -20.0
-_HUGE: Final = 50.0
 _CHANNELS: Final = channels_of("logprob")
 _ORDER, _MASS, _OWN, _SIGN = _CHANNELS
 
@@ -47,9 +43,9 @@ def missing(completion: Completion) -> str | None:
 def _scores(found: Positions) -> Iterator[Score]:
     listed = found.listed > 0
     yield _verdict(_ORDER, unordered(found), listed)
-    yield _verdict(_MASS, overweight(found), listed)
+    yield _verdict(_MASS, found.overweight, listed)
     yield _verdict(_OWN, _contradicted(found), listed)
-    yield _verdict(_SIGN, unsigned(found), np.ones_like(listed))
+    yield _verdict(_SIGN, found.unsigned, np.ones_like(listed))
 
 
 def _verdict(info: ChannelInfo, broken: Bools, judged: Bools) -> Score:
@@ -62,6 +58,7 @@ def _verdict(info: ChannelInfo, broken: Bools, judged: Bools) -> Score:
     return event(info, True, detail)
 
 
+@np.errstate(invalid="ignore")  # -inf less -inf
 def unordered(found: Positions) -> Bools:
     """(T,) positions whose alternatives rise, or list one token twice.
 
@@ -77,17 +74,7 @@ def unordered(found: Positions) -> Bools:
     return np.asarray(rises.any(axis=1) | found.doubled)
 
 
-def overweight(found: Positions) -> Bools:
-    """(T,) positions whose listed probabilities, with the sampled one, exceed 1."""
-    mass = _probability(found.top).sum(axis=1)
-    mass += np.where(found.place == ABSENT, _probability(found.sampled), 0.0)
-    return np.asarray(mass > 1.0 + MASS_SLACK)
-
-
-def _probability(logprobs: Floats) -> Floats:
-    return np.exp(np.minimum(np.nan_to_num(logprobs, nan=-np.inf), _HUGE))
-
-
+@np.errstate(invalid="ignore")  # inf less inf
 def _contradicted(found: Positions) -> Bools:
     broken = np.zeros(len(found.sampled), bool)
     rows = np.flatnonzero(found.place >= 0)
@@ -95,9 +82,3 @@ def _contradicted(found: Positions) -> Bools:
     reported = np.maximum(found.sampled[rows], NEGLIGIBLE)
     broken[rows] = np.abs(listed - reported) > OWN_SLACK
     return broken
-
-
-def unsigned(found: Positions) -> Bools:
-    """(T,) positions with a positive log-probability or one that is not a number."""
-    sampled = np.isnan(found.sampled) | (found.sampled > SLACK)
-    return np.asarray(sampled | (np.isnan(found.top) | (found.top > SLACK)).any(axis=1))

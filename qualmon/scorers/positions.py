@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +20,24 @@ Ints = NDArray[np.int64]
 #: Places of the sampled token that are no index into the list of alternatives.
 ABSENT: Final = -1
 UNKNOWN: Final = -2
+#: Positions, and alternatives at one position, that are looked at; the rest is ignored.
+MAX_POSITIONS: Final = 1 << 14
+MAX_LISTED: Final = 64
 #: What servers send for "very unlikely" in place of minus infinity.
 SENTINEL: Final = -9999.0
 
+#: Tolerances: nats of disorder and sign, excess of probability.
+SLACK: Final = 1e-6
+MASS_SLACK: Final = 1e-3
+
+_HUGE: Final = 50.0
 _REPLACEMENT: Final = "\ufffd"
 _REPLACEMENT_BYTES: Final = "\ufffd".encode()
 #: Two entries of one token carry one number; two tokens that decode alike do not.
 _SAME_NUMBER: Final = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Positions:
     """The sampled tokens of one answer and their listed alternatives, T positions by K.
 
@@ -44,18 +53,17 @@ class Positions:
     place: Ints
     doubled: Bools
 
-    @property
+    @cached_property
     def judged(self) -> Bools:
         """(T,) positions with alternatives whose identity is certain."""
         return np.asarray((self.listed > 0) & (self.place != UNKNOWN))
 
-    @property
+    @cached_property
     def rival(self) -> Floats:
         """(T,) log-probability of the most probable alternative; NaN counts as impossible."""
-        clean = np.where(np.isnan(self.top), -np.inf, self.top)
-        return np.asarray(clean.max(axis=1, initial=-np.inf))
+        return np.asarray(np.fmax.reduce(self.top, axis=1, initial=-np.inf))
 
-    @property
+    @cached_property
     def own(self) -> Floats:
         """(T,) the sampled token's log-probability by its own entry where it has one, else
         as reported; the greater of the two where they differ, which never adds a violation."""
@@ -63,6 +71,19 @@ class Positions:
         own = self.sampled.copy()
         own[rows] = np.fmax(own[rows], self.top[rows, self.place[rows]])
         return own
+
+    @cached_property
+    def overweight(self) -> Bools:
+        """(T,) whether the listed probabilities, with the sampled one, exceed 1; not for NaN."""
+        mass = _probability(self.top).sum(axis=1)
+        mass += np.where(self.place == ABSENT, _probability(self.sampled), 0.0)
+        return np.asarray(mass > 1.0 + MASS_SLACK)
+
+    @cached_property
+    def unsigned(self) -> Bools:
+        """(T,) whether a log-probability is positive or not a number."""
+        top = ~(self.top <= SLACK)  # NaN compares as false
+        return np.asarray(~(self.sampled <= SLACK) | top.any(axis=1))
 
 
 def read_positions(tokens: Sequence[TokenLogprob]) -> Positions:
@@ -72,13 +93,14 @@ def read_positions(tokens: Sequence[TokenLogprob]) -> Positions:
     bytes, a text among its tokens is empty, holds U+FFFD or is shared by two alternatives.
     Bytes that are empty or spell U+FFFD were made from such text and count as missing.
     """
+    tokens = _bounded(tokens)
     listed = np.fromiter((len(token.top) for token in tokens), np.int64, len(tokens))
     width = int(listed.max(initial=0))
     top = np.full((len(tokens), width), -np.inf)
     top[np.arange(width) < listed[:, None]] = [
         entry.logprob for token in tokens for entry in token.top
     ]
-    found = [_identify(token) for token in tokens]
+    found = _identify_all(tokens)
     return Positions(
         sampled=_floored(np.array([token.logprob for token in tokens], np.float64)),
         top=_floored(top),
@@ -88,12 +110,54 @@ def read_positions(tokens: Sequence[TokenLogprob]) -> Positions:
     )
 
 
+def _bounded(tokens: Sequence[TokenLogprob]) -> Sequence[TokenLogprob]:
+    """What is looked at of a hostile answer, so that T by K stays small."""
+    tokens = tokens[:MAX_POSITIONS]
+    if all(len(token.top) <= MAX_LISTED for token in tokens):
+        return tokens
+    return [replace(token, top=token.top[:MAX_LISTED]) for token in tokens]
+
+
+def _probability(logprobs: Floats) -> Floats:
+    """exp without overflow."""
+    return np.exp(np.minimum(logprobs, _HUGE))
+
+
 def _floored(logprobs: Floats) -> Floats:
     logprobs[logprobs <= SENTINEL] = -np.inf
     return logprobs
 
 
-def _identify(token: TokenLogprob) -> tuple[int, bool]:
+def _identify_all(tokens: Sequence[TokenLogprob]) -> list[tuple[int, bool]]:
+    """`identify` for each token, at a third of the cost where one kind of key serves all."""
+    keys, found, end = _common_keys(tokens), list[tuple[int, bool]](), 0
+    if keys is None:
+        return [identify(token) for token in tokens]
+    for token in tokens:
+        top, start, end = token.top, end + 1, end + 1 + len(token.top)
+        listed = keys[start:end]
+        place = _column(keys[start - 1], listed)
+        front = place == 0 and top[0].logprob < top[-1].logprob
+        doubtful = front or len(set(listed)) < len(listed)
+        found.append(identify(token) if doubtful else (place, False))
+    return found
+
+
+def _common_keys(tokens: Sequence[TokenLogprob]) -> Sequence[Hashable] | None:
+    """Keys of every token and its alternatives in turn; None where no kind serves them all."""
+    entries: list[Any] = [entry for token in tokens for entry in (token, *token.top)]
+    ids = [entry.id for entry in entries]
+    if None not in ids:
+        return ids
+    spelt = [entry.bytes or b"" for entry in entries]
+    if all(spelt):
+        return None if _REPLACEMENT_BYTES in b"\0".join(spelt) else spelt
+    texts = [entry.token for entry in entries]
+    bare = not any(spelt) and ids.count(None) == len(ids)
+    return texts if bare and all(texts) and _REPLACEMENT not in "\0".join(texts) else None
+
+
+def identify(token: TokenLogprob) -> tuple[int, bool]:
     """Column of the sampled token among its alternatives, and whether a token is doubled."""
     top = token.top
     if token.id is not None:
@@ -101,8 +165,8 @@ def _identify(token: TokenLogprob) -> tuple[int, bool]:
         if None not in ids:
             return _column(token.id, ids), len(set(ids)) < len(ids)
     if token.bytes:
-        spelt = [entry.bytes for entry in top]
-        if all(spelt) and not _lossy(token.bytes, spelt):
+        spelt = [entry.bytes or b"" for entry in top]
+        if all(spelt) and _REPLACEMENT_BYTES not in b"\0".join((token.bytes, *spelt)):
             if len(set(spelt)) == len(spelt):
                 return _column(token.bytes, spelt), False
             return UNKNOWN, _one_number_twice(top)
@@ -111,10 +175,6 @@ def _identify(token: TokenLogprob) -> tuple[int, bool]:
 
 def _column(key: Hashable, keys: Sequence[Hashable]) -> int:
     return keys.index(key) if key in keys else ABSENT
-
-
-def _lossy(sampled: bytes, spelt: Sequence[bytes | None]) -> bool:
-    return _REPLACEMENT_BYTES in b"\0".join((sampled, *filter(None, spelt)))
 
 
 def _one_number_twice(top: Sequence[TopToken]) -> bool:
@@ -135,10 +195,10 @@ def _by_text(token: TokenLogprob) -> int:
     if any(_REPLACEMENT in text for text in everything):
         return UNKNOWN
     place = _column(token.token, texts)
-    return UNKNOWN if place == 0 and _pushed_one_out(token.top) else place
+    return UNKNOWN if place == 0 and _pushed_out(token.top) else place
 
 
-def _pushed_one_out(top: Sequence[TopToken]) -> bool:
+def _pushed_out(top: Sequence[TopToken]) -> bool:
     """Whether an improbable sampled token stands in front, as vLLM lists it.
 
     It then took the place of an alternative whose text may have been ambiguous. Skipping

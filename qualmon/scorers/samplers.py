@@ -27,6 +27,9 @@ PENALTIES: Final = REQUIRED[5:]
 TRUNCATIONS: Final = ("top_k", "top_p", "min_p")
 
 
+_VAST: Final = 10**300
+
+
 def _zero(value: float) -> bool:
     return value == 0
 
@@ -84,7 +87,9 @@ _CONSTRAINTS: Final = (
 def stated_number(sampler: Sampler, name: str) -> float | None:
     """The stated value of a numeric setting; None where it is absent, null or no number."""
     value = sampler.get(name)
-    return float(value) if isinstance(value, int | float) else None
+    if isinstance(value, int):
+        value = max(-_VAST, min(_VAST, value))  # some integers fit in no float
+    return float(value) if isinstance(value, int | float) and value == value else None
 
 
 def active_settings(sampler: Sampler) -> tuple[str, ...]:

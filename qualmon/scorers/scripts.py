@@ -138,7 +138,8 @@ def _classified(points: CodePoints, expected: Expectation) -> NDArray[np.uint8]:
         chunk = slice(start, start + _CHUNK)
         np.take(expected.classes, numbers[points[chunk]], out=found[chunk])
         odd = start + np.flatnonzero(found[chunk])
-        found[odd[np.isin(points[odd], expected.quoted)]] = _LAWFUL
+        if len(odd):
+            found[odd[np.isin(points[odd], expected.quoted)]] = _LAWFUL
     return found
 
 
@@ -176,16 +177,17 @@ def _word(text: str, prompt: str, expected: Expectation, points: CodePoints) -> 
 
 def _may_mix(points: CodePoints) -> bool:
     """Whether letters of more than one script are there at all."""
-    sets = [table().sets[n] for n in np.unique(table().numbers[points])]
+    present = np.zeros(len(table().sets), bool)
+    present[table().numbers[points]] = True
+    sets = [table().sets[number] for number in np.flatnonzero(present)]
     named = [found for found in sets if not found & {"Zyyy", "Zinh", UNKNOWN}]
     return len(named) > 1 and not frozenset.intersection(*named)
 
 
 def _width(points: CodePoints, expected: Expectation) -> Score:
-    wide = np.zeros(len(points), bool)
-    for first, last in _WIDE:
-        wide |= (points >= first) & (points <= last)
-    at = np.flatnonzero(wide)
+    at = np.flatnonzero(points >= _WIDE[0][0])
+    wide = [(points[at] >= first) & (points[at] <= last) for first, last in _WIDE]
+    at = at[np.logical_or.reduce(wide)]
     at = at[~np.isin(points[at], expected.quoted) & ~np.isin(points[at], _WIDE_EMOJI)]
     return event(_WIDTH, len(at) > 0, _evidence(points, at))
 

@@ -93,8 +93,8 @@ def _argmax(case: Case) -> Score:
 
 def _gap(found: Positions) -> Floats:
     """(T,) nats by which the sampled token falls short of the most probable one, >= 0."""
-    own = np.maximum(np.nan_to_num(found.own, nan=0.0), SENTINEL)
-    return np.asarray(np.maximum(np.maximum(found.rival, SENTINEL) - own, 0.0))
+    own = np.clip(np.nan_to_num(found.own, nan=0.0), SENTINEL, 0.0)
+    return np.asarray(np.maximum(np.clip(found.rival, SENTINEL, 0.0) - own, 0.0))
 
 
 def _verdict(info: ChannelInfo, found: Positions, wrong: Bools) -> Score:
