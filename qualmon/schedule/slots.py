@@ -51,6 +51,7 @@ class SlotBook:
         self._ledger, self._log, self._since = ledger, log, since
         self._events = events or NoEvents()
         self._last: dict[str, int | None] = {}
+        self._skipped: dict[str, int] = {}  # found beside the store, told on the event loop
 
     def stream_of(self, slot: Slot) -> Stream | None:
         """The slot's stream; None when the configuration no longer has it."""
@@ -66,7 +67,10 @@ class SlotBook:
         One transaction for all streams, because the folder takes the absence of an earlier
         slot as a promise that none will come.
         """
-        return await self._log.call(self._open, now)
+        slots = await self._log.call(self._open, now)
+        while self._skipped:
+            self._events.slots_skipped(*self._skipped.popitem())
+        return slots
 
     async def miss(self, slot: Slot, reason: str, now: float) -> bool:
         """Marks a slot as missed; False, and no change, when it has observations."""
@@ -110,7 +114,7 @@ class SlotBook:
             ahead = due(stream, last) - now
             logger.warning("%s: the clock is %.0f s behind the ledger; waiting", stream.key, ahead)
         if newest - last > CATCH_UP:
-            self._events.slots_skipped(stream.key, newest - last - CATCH_UP)
+            self._skipped[stream.key] = newest - last - CATCH_UP
         return max(last, newest - CATCH_UP)
 
     def _miss(self, slot: Slot, reason: str, now: float) -> bool:
@@ -166,12 +170,13 @@ class Scheduler:
         async with self._looking:
             if self._stopping:
                 return
-            now = self._clock.now()
+            now, busy = self._clock.now(), set(self._rounds)
             slots = await self._book.open(now + EARLY)
             ages = (now - self._runner.deadline(slot) for slot in slots)
             self._events.queue_lag(max(0.0, max(ages, default=0.0)))
             for slot in slots:
-                if slot.key not in self._rounds and not self._stopping:
+                # `busy` as of before the question: a round may have ended during the answer.
+                if slot.key not in busy and not self._stopping:
                     await self._decide(slot, now)
             self._seen = {slot.key for slot in slots}
 
@@ -196,9 +201,12 @@ class Scheduler:
             self._launch(slot, stream)
 
     async def _retire(self, slot: Slot, reason: str, now: float) -> None:
-        # With observations on record it was not missed, only never closed.
-        if not await self._book.miss(slot, reason, now):
-            await self._runner.settle(slot)
+        try:
+            # With observations on record it was not missed, only never closed.
+            if not await self._book.miss(slot, reason, now):
+                await self._runner.settle(slot)
+        except Exception as error:  # noqa: BLE001  # one slot must not hold up the others
+            self._failed(slot, error)
 
     def _launch(self, slot: Slot, stream: Stream) -> None:
         task = asyncio.create_task(self._round(slot, stream), name=f"round {slot.key}")
@@ -208,11 +216,14 @@ class Scheduler:
         try:
             await self._runner.run(slot, stream)
             full = len(self._rounds) >= self._max_rounds
-        except Exception as error:
-            logger.exception("round %s failed", slot.key)
-            self._events.round_failed(slot, type(error).__name__)
+        except Exception as error:  # noqa: BLE001  # told, and retried from the ledger
+            self._failed(slot, error)
             full = False  # retried by the timer, not at once: the store may be down
         finally:
             del self._rounds[slot.key]
         if full:
             await self.look()
+
+    def _failed(self, slot: Slot, error: Exception) -> None:
+        logger.error("slot %s failed", slot.key, exc_info=error)
+        self._events.round_failed(slot, type(error).__name__)

@@ -430,3 +430,24 @@ def test_doubt_is_charged_for_unanswered_members_only():
             assert b.events.budgets[key, "requests"] == (1000 - 3 - 4) / 1000
 
     run_virtual(main())
+
+
+def test_a_slot_that_cannot_be_retired_holds_up_no_other():
+    """One row that the store refuses to change is reported; the rest of the look goes on."""
+
+    class Refusing(MemoryLedger):
+        def miss(self, slot, reason, now):
+            raise StoreError("this row is damaged")
+
+    async def main():
+        async with bench(ledger=Refusing()) as b:
+            stream = stream_of(b.endpoints)
+            old = slot_at(stream, index_at(stream, START) - 5)
+            b.ledger.materialise([old])
+            scheduler = scheduler_of(b, [stream])
+            await scheduler.start()
+            await scheduler.stop(30)
+            assert b.events.failed[0] == (old.key, "StoreError")
+            assert states(b.ledger)[-1] == "closed"
+
+    run_virtual(main())
