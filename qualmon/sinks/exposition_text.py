@@ -18,7 +18,7 @@ _DIGEST = 8
 
 
 def label_value(value: str, limit: int = MAX_LABEL) -> str:
-    """`value` as it stands between the quotes of a label; always valid UTF-8.
+    """`value` fit for a label: at most `limit` characters, always valid UTF-8.
 
     A lone surrogate becomes U+FFFD. A value above `limit` characters keeps its head and gets a
     digest, so that two long values stay two series.
@@ -26,15 +26,17 @@ def label_value(value: str, limit: int = MAX_LABEL) -> str:
     if len(value) > limit:
         digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
         value = f"{value[: limit - _DIGEST - 1]}…{digest}"
-    if not value.isascii():
-        value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return value.translate(_ESCAPES)
+    if value.isascii():
+        return value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def label_set(names: Sequence[str], values: Sequence[str]) -> str:
     """``{a="x",b="y"}``; labels without a value are left out, as Prometheus reads them so."""
     pairs = (
-        f'{name}="{label_value(value)}"' for name, value in zip(names, values, strict=True) if value
+        f'{name}="{label_value(value).translate(_ESCAPES)}"'
+        for name, value in zip(names, values, strict=True)
+        if value
     )
     return "{" + ",".join(pairs) + "}"
 

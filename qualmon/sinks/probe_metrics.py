@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 
 from qualmon.metrics import SPECS
+from qualmon.sinks.exposition_text import label_value
 from qualmon.sinks.prometheus import MAX_SERIES, render
 from qualmon.types import Completion, FleetSnapshot, Observation, Target
 
@@ -60,9 +61,9 @@ class ProbeMetrics:
         self._reload = self._gauge("qualmon_config_last_reload_successful")
         self._gauge("qualmon_build_info").labels(version, platform.python_version()).set(1)
         for reason in missed_reasons:
-            self._missed.labels(reason)
+            self._missed.labels(label_value(reason))
         for sink in sinks:
-            self._sink_failures.labels(sink)
+            self._sink_failures.labels(label_value(sink))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
@@ -79,25 +80,25 @@ class ProbeMetrics:
 
     def observe(self, target: Target, observation: Observation) -> None:
         """Counts every attempt; times the answer unless the event loop was late."""
-        key = (target.model, target.platform, target.route)
+        place = _place(target)
         for attempt in observation.attempts:
-            self._requests.labels(*key, attempt.outcome).inc()
+            self._requests.labels(*place, attempt.outcome).inc()
         if isinstance(observation.result, Completion):
             self._answered(target, observation.result, lagged=observation.lagged)
 
     def _answered(self, target: Target, answer: Completion, *, lagged: bool) -> None:
-        key = (target.model, target.platform, target.route)
+        place = _place(target)
         if answer.logprobs_state != "not_asked":
             self.capability(target, "logprobs", answer.logprobs_state)
         if lagged:
             return
-        self._duration.labels(*key).observe(answer.total_seconds)
+        self._duration.labels(*place).observe(answer.total_seconds)
         if answer.ttft_seconds is not None:
-            self._ttft.labels(*key).observe(answer.ttft_seconds)
+            self._ttft.labels(*place).observe(answer.ttft_seconds)
 
     def capability(self, target: Target, feature: str, state: str) -> None:
         """The state in which a target offers a feature; the earlier state's series goes away."""
-        labels = (target.model, target.platform, target.route, feature, state)
+        labels = (*_place(target), feature, state)
         before = self._capabilities.get((target.key, feature))
         if before == labels:
             return
@@ -108,11 +109,11 @@ class ProbeMetrics:
 
     def budget(self, target: Target, resource: str, ratio: float) -> None:
         """Share in [0, 1] of a target's daily `resource` (requests, usd) that is left."""
-        self._budget.labels(target.model, target.platform, target.route, resource).set(ratio)
+        self._budget.labels(*_place(target), resource).set(ratio)
 
     def slot_missed(self, reason: str) -> None:
         """One slot was never probed."""
-        self._missed.labels(reason).inc()
+        self._missed.labels(label_value(reason)).inc()
 
     def queue_lag(self, seconds: float) -> None:
         """Age beyond its deadline of the oldest open slot; 0 when none is late."""
@@ -124,7 +125,7 @@ class ProbeMetrics:
 
     def sink_failed(self, sink: str) -> None:
         """One delivery failed."""
-        self._sink_failures.labels(sink).inc()
+        self._sink_failures.labels(label_value(sink)).inc()
 
     def reloaded(self, *, ok: bool) -> None:
         """The configuration was read, at the start or again."""
@@ -143,6 +144,10 @@ class ProbeMetrics:
     def exposition(self) -> bytes:
         """`/metrics` in text format 0.0.4: the fleet as last published, then the counters."""
         return self._fleet + generate_latest(_WithoutCreated(self._registry))
+
+
+def _place(target: Target) -> tuple[str, str, str]:
+    return label_value(target.model), label_value(target.platform), label_value(target.route)
 
 
 class _WithoutCreated(CollectorRegistry):

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from qualmon.types import FleetSnapshot, Target
+from qualmon.web.text import visible
 from qualmon.web.view import ServiceView
 
 #: Age of the last heartbeat, in seconds, at which the loop counts as hung.
@@ -69,10 +70,8 @@ class Api:
     async def ready(self, _request: Request) -> Response:
         """Readiness: configuration, store and scheduler; the reasons when something is amiss."""
         problems = self._view.ready()
-        text = "".join(f"{problem}\n" for problem in problems)
-        return PlainTextResponse(
-            text.encode("utf-8", "replace") or "ok\n", 503 if problems else 200
-        )
+        text = "".join(f"{visible(problem)}\n" for problem in problems)
+        return PlainTextResponse(text or "ok\n", 503 if problems else 200)
 
     async def targets(self, _request: Request) -> Response:
         """All targets with their channels and open incidents."""

@@ -6,7 +6,6 @@ from typing import Protocol
 
 from qualmon.types import Example, FleetSnapshot, IncidentDetail, Transition
 
-
 __all__ = ["Example", "IncidentDetail", "ServiceView", "Transition"]
 
 
