@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from qualmon.errors import UnknownNameError
 from qualmon.ports import Provider
+from qualmon.registry import find
 from qualmon.types import Endpoint
 
 #: Makes a provider for one endpoint; raises UsageError when the endpoint cannot be used.
@@ -24,11 +24,8 @@ PROVIDERS: Mapping[str, ProviderFactory] = MappingProxyType({"openai_chat": _ope
 
 
 def make_provider(endpoint: Endpoint) -> Provider:
-    """The provider that the endpoint's target names. Raises UnknownNameError, UsageError."""
-    wanted = endpoint.target.provider
-    if wanted not in PROVIDERS:
-        raise UnknownNameError(
-            f"provider {wanted!r} of target {endpoint.target.key}",
-            remedy=f"Use one of: {', '.join(sorted(PROVIDERS))}",
-        )
-    return PROVIDERS[wanted](endpoint)
+    """The provider that the endpoint's target names, built in or from an entry point.
+
+    Raises UnknownNameError, PluginError, and UsageError for an endpoint that cannot be used.
+    """
+    return find("provider", endpoint.target.provider, PROVIDERS)(endpoint)

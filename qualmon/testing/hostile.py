@@ -156,7 +156,7 @@ def head(
     headers: Mapping[str, str] | None = None,
 ) -> bytes:
     """Status line and headers up to and with the blank line."""
-    lines = [f"HTTP/1.1 {status} Status", f"Content-Type: {content_type}"]
+    lines = [f"HTTP/1.1 {status} Status", f"Content-Type: {content_type}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
