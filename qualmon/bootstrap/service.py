@@ -138,7 +138,9 @@ async def _assemble(
     batch_seconds: float,
 ) -> Service:
     endpoints = endpoints_by_key(config)
-    metrics = ProbeMetrics(__version__, missed_reasons=MISSED_REASONS)
+    metrics = ProbeMetrics(
+        __version__, missed_reasons=MISSED_REASONS, sinks=("webhook", "alertmanager")
+    )
     events = CountedEvents(metrics, {key: e.target for key, e in endpoints.items()})
     log = AsyncStore(store, max_delay=batch_seconds)
     stack.push_async_callback(log.aclose)

@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from qualmon.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
+from qualmon.errors import ConfigError
 
 if TYPE_CHECKING:
     from qualmon.config import PerDay, Volume
 
 
-def check(
-    config: Annotated[
-        Path, typer.Option("-c", "--config", help="The configuration to check.")
-    ] = Path("qualmon.yaml"),
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> int:
+def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Check configuration and suites; print requests, tokens and cost per day.
 
-    Returns 0, or 2 with every mistake as ``file:line: path: what, allowed, remedy``.
+    Exit 2 with every mistake as `file:line: path: what, allowed, remedy`.
     """
     from qualmon.config import load, per_day
-    from qualmon.errors import ConfigError
 
     try:
         day = per_day(load(config, os.environ))
     except ConfigError as error:
-        _print_mistakes(error, json)
-        return error.exit_code
-    if json:
+        _print_mistakes(error, as_json)
+        raise typer.Exit(error.exit_code) from None
+    if as_json:
         _print_json({"errors": [], "per_day": day.as_dict()})
     else:
         _print_day(day)
-    return 0
 
 
-def _print_mistakes(error: Any, json: bool) -> None:
-    if json:
+def _print_mistakes(error: ConfigError, as_json: bool) -> None:
+    if as_json:
         fields = ("file", "line", "path", "message")
         found = [{key: getattr(problem, key) for key in fields} for problem in error.problems]
         _print_json({"errors": found, "per_day": {}})
@@ -48,9 +44,7 @@ def _print_mistakes(error: Any, json: bool) -> None:
 
 
 def _print_json(value: dict[str, Any]) -> None:
-    from json import dumps
-
-    typer.echo(dumps(value))
+    typer.echo(json.dumps(value))
 
 
 def _print_day(day: PerDay) -> None:

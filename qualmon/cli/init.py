@@ -15,11 +15,8 @@ def init(
     force: Annotated[
         bool, typer.Option("--force", help="Replace a file that is there already.")
     ] = False,
-) -> int:
-    """Write a commented qualmon.yaml.
-
-    Returns 0, or 2 when the file is there already or cannot be written.
-    """
+) -> None:
+    """Write a commented qualmon.yaml. Exit 2 when it is there already or cannot be written."""
     from qualmon.config import template
 
     path = directory / _NAME
@@ -29,9 +26,8 @@ def init(
             stream.write(template())
     except FileExistsError:
         typer.echo(f"{path}: it exists already; use --force to replace it", err=True)
-        return 2
+        raise typer.Exit(2) from None
     except OSError as error:
         typer.echo(f"{path}: it cannot be written: {error.strerror}; choose another DIR", err=True)
-        return 2
+        raise typer.Exit(2) from None
     typer.echo(f"wrote {path}; edit it, then run: qualmon check -c {path}")
-    return 0

@@ -64,6 +64,7 @@ async def serve_until(config: Config, stop: asyncio.Event) -> None:
     import asyncio
 
     from qualmon.bootstrap import Service
+    from qualmon.bootstrap.delivery import delivering
     from qualmon.schedule.clock import SystemClock
     from qualmon.schedule.embedded import Embedded
     from qualmon.schedule.slots import Scheduler
@@ -74,6 +75,7 @@ async def serve_until(config: Config, stop: asyncio.Event) -> None:
     async with (
         Service.opened(config, clock) as service,
         serve(make_app(service.view), config.listen.host, config.listen.port) as address,
+        delivering(service, config),
     ):
         typer.echo(f"qualmon: pages and metrics at {address}", err=True)
         scheduler = Scheduler(service.book, service.runner, clock, events=service.events)

@@ -52,6 +52,19 @@ class Incidents(Part):
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
 
+    def transitions_after(self, place: str | None, limit: int) -> list[tuple[str, Any]]:
+        """(place, document) of the transitions after `place` in order of (at, id).
+
+        A place is what an earlier call returned; None begins with the first transition.
+        """
+        columns = tables.transitions.c
+        query = sa.select(columns.at, columns.id, columns.doc).order_by(columns.at, columns.id)
+        if place is not None:
+            at, _, key = place.partition(" ")
+            query = query.where(sa.tuple_(columns.at, columns.id) > (float(at), key))
+        with self._database.read() as connection:
+            return [(f"{r.at!r} {r.id}", r.doc) for r in connection.execute(query.limit(limit))]
+
     def add_ack(
         self, incident_id: str, at: float, who: str, note: str = "", action: str = "ack"
     ) -> None:
