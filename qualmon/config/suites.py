@@ -15,8 +15,8 @@ from qualmon.config.wording import checked
 from qualmon.config.yamlfile import read_yaml
 from qualmon.errors import ConfigError, Problem, UsageError
 from qualmon.resources import data_path
-from qualmon.scorers.channels import CHANNELS
-from qualmon.scorers.unicode_scripts import resolve_scripts
+from qualmon.scorers import CHANNELS, resolve_scripts
+from qualmon.scorers.code import LANGUAGES, SUPPORTED
 from qualmon.types import Expect, Message, Probe
 
 #: What a channel's family needs of a probe, as (section, key, what to write).
@@ -94,7 +94,7 @@ def _check_probe(model: ProbeModel, report: Report, where: tuple[Step, ...]) -> 
             )
         elif not 0 < bound < 1:
             report.add((*where, "bounds", channel), f"{bound:g} is not a rate; write one in (0, 1)")
-    _check_scripts(model, report, where)
+    _check_expectations(model, report, where)
 
 
 def _unfed(model: ProbeModel, channel: str) -> str | None:
@@ -109,7 +109,11 @@ def _unfed(model: ProbeModel, channel: str) -> str | None:
     return None
 
 
-def _check_scripts(model: ProbeModel, report: Report, where: tuple[Step, ...]) -> None:
+def _check_expectations(model: ProbeModel, report: Report, where: tuple[Step, ...]) -> None:
+    code = model.expect.code
+    if code is not None and LANGUAGES.get(code.lower()) not in SUPPORTED:
+        message = f"code in {code!r} cannot be judged; {suggest(code, sorted(SUPPORTED))}"
+        report.add((*where, "expect", "code"), message)
     for at, script in enumerate(model.expect.scripts or ()):
         try:
             resolve_scripts([script])

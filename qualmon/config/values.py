@@ -50,7 +50,7 @@ def duration(value: Any) -> float:
     """Seconds of ``30s``, ``1h30m``, ``90d`` or a plain number of seconds; positive."""
     seconds = wait(value)
     if seconds == 0:
-        raise ValueError(f"{show(value)} is out of range; a duration is above 0 and at most 3650d")
+        raise ValueError(f"{show(value)} is too short; write a duration above 0, such as 30s")
     return seconds
 
 
@@ -65,7 +65,9 @@ def wait(value: Any) -> float:
             "such as 30s, 1h30m or 90d"
         )
     if not 0 <= seconds <= _LONGEST:
-        raise ValueError(f"{show(value)} is out of range; a duration is above 0 and at most 3650d")
+        raise ValueError(
+            f"{show(value)} is out of range; a duration is at most 3650d, never negative"
+        )
     return seconds
 
 

@@ -56,6 +56,13 @@ def test_an_unknown_channel_lists_the_known_ones(tmp_path: Path) -> None:
         probe(tmp_path, ("[script.run,", "[script.runs,"))
 
 
+@pytest.mark.parametrize("language", ["rust", "klingon"])
+def test_code_that_nobody_judges_is_refused(tmp_path: Path, language: str) -> None:
+    """A language without a scorer is told, with those there are."""
+    with pytest.raises(ConfigError, match="allowed: python"):
+        probe(tmp_path, ("{scripts: [Latn]}", f"{{scripts: [Latn], code: {language}}}"))
+
+
 def test_a_probe_carries_what_stands_in_the_file(tmp_path: Path) -> None:
     """Messages, settings, expectations, bounds and sizes arrive unchanged."""
     found = probe(tmp_path)

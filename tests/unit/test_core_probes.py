@@ -10,7 +10,8 @@ import pytest
 
 from qualmon.config import load_suite
 from qualmon.resources import data_path
-from qualmon.types import Probe
+from qualmon.scorers import SCORERS, Case
+from qualmon.types import Completion, Probe
 
 PROBES = {probe.id: probe for probe in load_suite("core").probes}
 CODE = [probe for probe in PROBES.values() if probe.expect.code]
@@ -53,6 +54,16 @@ def test_references_are_plain_text(probe: Probe) -> None:
     assert text.isascii()
     assert text.replace("\n", "").isprintable()
     assert text == text.strip()
+
+
+@pytest.mark.parametrize("probe", PROBES.values(), ids=by_id)
+def test_no_scorer_finds_fault_with_a_reference(probe: Probe) -> None:
+    """Every channel that can judge text alone calls the right answer good."""
+    case = Case(probe, Completion(reference(probe.id), "stop"), {}, None)
+    scores = [score for scorer in SCORERS.values() for score in scorer.judge(case)]
+    judged = {score.channel: score.value for score in scores if score.kind == "event"}
+    assert judged["script.run"] == judged["script.char"] == judged["script.word"] == 0
+    assert not any(judged.values())
 
 
 @pytest.mark.parametrize("probe", PROBES.values(), ids=by_id)
@@ -135,5 +146,12 @@ def test_prompts_differ() -> None:
 
 def test_the_table_names_every_probe() -> None:
     """README.md beside the suite lists each probe."""
-    text = (Path(data_path("probes")) / "README.md").read_text("utf-8")
+    text = (data_path("probes") / "README.md").read_text("utf-8")
     assert re.findall(r"^\| `([a-z-]+)` \| [a-z]+ \| ", text, re.MULTILINE) == list(PROBES)
+
+
+def test_the_example_in_the_readme_loads(tmp_path: Path) -> None:
+    """What README.md shows as a probe of your own is accepted as it stands."""
+    text = (data_path("probes") / "README.md").read_text("utf-8")
+    (tmp_path / "mine.yaml").write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    assert load_suite(tmp_path / "mine.yaml").probes[0].id == "greet"
