@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from qualmon.metrics import ANY_CHANNEL, AXES, INCIDENT, INCIDENT_INFO, LEVEL_VALUES, TARGET
 from qualmon.sinks.exposition_text import ExpositionWriter, label_set
-from qualmon.types import FleetSnapshot, Incident, Target
+from qualmon.types import ChannelStatus, FleetSnapshot, Incident, Target
 
 #: Series in one rendering.
 MAX_SERIES = 200_000
@@ -36,7 +36,7 @@ def render(snapshot: FleetSnapshot, *, max_series: int = MAX_SERIES) -> Rendered
     _incidents(writer, exported_incidents(snapshot), targets)
     writer.family("qualmon_last_observation_timestamp_seconds", _last_observations(snapshot))
     _evidence(writer, snapshot, targets)
-    writer.family("qualmon_badness_ratio", _badness(snapshot, targets))
+    writer.family("qualmon_badness_ratio", _badness(snapshot))
     return Rendered(writer.text(), writer.dropped)
 
 
@@ -117,20 +117,33 @@ def utc_minute(when: float) -> str:
         return "unknown"
 
 
-def _target_labels(target: Target, channel: str) -> str:
-    return label_set((*TARGET, "channel"), (target.model, target.platform, target.route, channel))
+def _by_channel(snapshot: FleetSnapshot) -> Iterator[tuple[str, ChannelStatus]]:
+    """Labels and status of every channel on a target of the snapshot.
+
+    A target's labels are written once and not once a channel: these are the largest families.
+    """
+    places = {target.key: _place(target) for target in snapshot.targets}
+    for status in snapshot.channels:
+        if status.target in places:
+            yield _with_channel(places[status.target], status.channel), status
+
+
+def _place(target: Target) -> str:
+    return label_set(TARGET, (target.model, target.platform, target.route))
+
+
+def _with_channel(place: str, channel: str) -> str:
+    return f"{place[:-1]},{label_set(('channel',), (channel,))[1:]}"
 
 
 def _last_observations(snapshot: FleetSnapshot) -> Iterator[tuple[str, float]]:
     latest = dict.fromkeys((target.key for target in snapshot.targets), 0.0)
     for status in snapshot.channels:
         latest[status.target] = max(latest.get(status.target, 0.0), status.last_at)
-    targets = {target.key: target for target in snapshot.targets}
-    for key, target in targets.items():
-        yield _target_labels(target, ANY_CHANNEL), latest[key]
-    for status in snapshot.channels:
-        if status.target in targets:
-            yield _target_labels(targets[status.target], status.channel), status.last_at
+    for target in snapshot.targets:
+        yield _with_channel(_place(target), ANY_CHANNEL), latest[target.key]
+    for labels, status in _by_channel(snapshot):
+        yield labels, status.last_at
 
 
 def _evidence(
@@ -147,8 +160,8 @@ def _evidence(
     )
 
 
-def _badness(snapshot: FleetSnapshot, targets: Mapping[str, Target]) -> Iterator[tuple[str, float]]:
-    """Only channels whose mean is a share: a mean e-value or a category is none."""
-    for status in snapshot.channels:
-        if status.target in targets and status.kind in ("event", "bounded"):
-            yield _target_labels(targets[status.target], status.channel), status.mean
+def _badness(snapshot: FleetSnapshot) -> Iterator[tuple[str, float]]:
+    """Only where the mean is a share of answers: an e-value is none, and no answer is no health."""
+    for labels, status in _by_channel(snapshot):
+        if status.n and status.kind in ("event", "bounded"):
+            yield labels, status.mean

@@ -51,11 +51,11 @@ def grid(snapshot: FleetSnapshot, now: float, stale_after: float) -> Grid:
 
     def row(target: Target) -> Row:
         found = [by_place.get((target.key, channel)) for channel in channels]
-        last = max((s.last_at for s in found if s and s.n), default=None)
+        last = max((s.last_at for s in found if s and s.last_at > 0), default=None)
         silence = None if last is None else max(0.0, now - last)
         return Row(
             target,
-            tuple(cell(s, now, stale_after) if s else None for s in found),
+            tuple(cell(s, now, stale_after) if s and s.n else None for s in found),
             silence,
             silence is None or silence > stale_after,
             covering.get(target.key),
@@ -65,12 +65,12 @@ def grid(snapshot: FleetSnapshot, now: float, stale_after: float) -> Grid:
 
 
 def cell(status: ChannelStatus, now: float, stale_after: float) -> Cell:
-    """What one channel shows at `now`."""
+    """What one channel shows at `now`; a dash without an answer, which is not 0 %."""
     share = status.kind in ("event", "bounded")
     return Cell(
-        text=percent(status.mean) if share else f"{status.mean:.3g}",
+        text="–" if not status.n else percent(status.mean) if share else f"{status.mean:.3g}",
         n=status.n,
-        shade=_shade(status.mean) if share else "flat",
+        shade=_shade(status.mean) if share and status.n else "flat",
         stale=now - status.last_at > stale_after,
         proven=status.proven,
     )

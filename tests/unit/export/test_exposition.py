@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from export_samples import AT, HOSTILE, INCIDENT, RESOLVED, TARGETS, TICKET, fleet, hostile_fleet
+from export_samples import (
+    AT,
+    HOSTILE,
+    INCIDENT,
+    RESOLVED,
+    TARGETS,
+    TICKET,
+    fleet,
+    hostile_fleet,
+    status,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
@@ -100,6 +110,13 @@ def test_badness_is_for_shares_only() -> None:
     channels = {s.labels["channel"] for s in samples(fleet(), "qualmon_badness_ratio")}
     assert "token.drop" not in channels
     assert "script.run" in channels
+
+
+def test_no_answers_are_no_badness_of_zero() -> None:
+    """A channel without recent answers has no mean."""
+    empty = replace(fleet(), channels=(status(TARGETS[0].key, "script.run", n=0),))
+    assert samples(empty, "qualmon_badness_ratio") == []
+    assert len(samples(empty, "qualmon_last_observation_timestamp_seconds")) == len(TARGETS) + 1
 
 
 def test_evidence_and_threshold_have_the_same_labels() -> None:

@@ -18,6 +18,7 @@ from export_samples import (
     fleet,
     hostile_example,
     hostile_fleet,
+    status,
     view,
 )
 
@@ -56,11 +57,11 @@ def client(shown: FixedView) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://q")
 
 
-async def get(shown: FixedView, path: str, status: int = 200) -> Page:
+async def get(shown: FixedView, path: str, code: int = 200) -> Page:
     """A page, whose status and headers are checked."""
     async with client(shown) as http:
         answer = await http.get(path)
-    assert answer.status_code == status, answer.text
+    assert answer.status_code == code, answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     return Page(answer.text)
@@ -110,6 +111,16 @@ async def test_no_data_is_not_shown_as_health() -> None:
     late = view()
     late.time = AT + 90_000
     assert "Nothing is being watched" in (await get(late, "/")).text
+
+
+async def test_channel_without_recent_answers_is_a_dash() -> None:
+    """Not 0 %, which would look like health."""
+    shown = view()
+    shown.show(replace(fleet(), channels=(status(TARGETS[0].key, "script.run", n=0),)))
+    for path in ("/", f"/targets/{TARGETS[0].key}"):
+        text = (await get(shown, path)).text
+        assert "–" in text
+        assert "0 % 0" not in text
 
 
 async def test_incident_page_marks_the_offending_characters() -> None:
