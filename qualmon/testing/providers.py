@@ -13,12 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import math
-from abc import abstractmethod
 from dataclasses import replace
 
-from qualmon.ports import Provider
-from qualmon.testing.checks import check, check_equal, fail
+from qualmon.testing.checks import check, check_equal
 from qualmon.testing.hostile import (
     Conversation,
     HostileServer,
@@ -34,68 +31,34 @@ from qualmon.testing.hostile import (
     silence,
     stream,
 )
-from qualmon.testing.wires import OpenAIChatWire, Wire
-from qualmon.types import (
-    OUTCOMES,
-    Completion,
-    Endpoint,
-    Failure,
-    Message,
-    Request,
-    Secret,
-    Target,
-    Timeouts,
-    TokenLogprob,
-    TopToken,
-    Usage,
+from qualmon.testing.provider_harness import (
+    ANSWER,
+    HASTY,
+    KEY,
+    LIMIT,
+    REQUEST,
+    ProviderHarness,
+    check_failure,
 )
+from qualmon.testing.wires import OpenAIChatWire, Wire
+from qualmon.types import Usage
 
 __all__ = [
     "ANSWER", "KEY", "Conversation", "HostileServer", "OpenAIChatWire", "ProviderContract",
     "Received", "Script", "Wire",
 ]  # fmt: skip
 
-#: The credential that must never come back.
-KEY = 'sk-Contract/7f3A+"9bQz\\mN0pL2'
-_SUN = "日".encode()
-_TOP = (TopToken("x", -0.25, b"x"), TopToken("y", -2.5, b"y"), TopToken("z", -math.inf, b"z"))
 
-#: What the good server answers: several scripts, a character split over two tokens.
-ANSWER = Completion(
-    text="x = naïve 日 😀\n",
-    finish_reason="stop",
-    logprobs=(
-        TokenLogprob("x", -0.25, b"x", top=_TOP),
-        TokenLogprob(" = naïve ", -0.5, " = naïve ".encode()),
-        TokenLogprob("", -1.0, _SUN[:2]),
-        TokenLogprob("日", 0.0, _SUN[2:]),
-        TokenLogprob(" 😀\n", -math.inf, " 😀\n".encode()),
-    ),
-    usage=Usage(11, 5, 2, 3),
-    response_model="model-2025",
-    response_id="answer-1",
-    fingerprint="fp_1",
-)
-_TIMEOUTS = Timeouts(connect=2.0, first_byte=0.25, total=0.5)
-_LIMIT = 256 * 1024
-
-
-class ProviderContract:
+class ProviderContract(ProviderHarness):
     """Everything that a provider owes to the prober. Subclasses set `wire` and `make`."""
-
-    wire: Wire
-
-    @abstractmethod
-    def make(self, endpoint: Endpoint) -> Provider:
-        """The provider under test."""
 
     # -- lawful answers ---------------------------------------------------------------------
 
     def test_answer_arrives_whole(self) -> None:
         """Text, tokens with bytes, usage, ids and finish reason come through, in both modes."""
         for streamed in (False, True):
-            answer = self._answer(self._good(streamed), streamed)
-            self._same(answer, ANSWER)
+            answer = self.answers(self.good(streamed), streamed)
+            self.same(answer, ANSWER)
             check(answer.total_seconds > 0, "total_seconds is not measured")
             check_equal(answer.ttft_seconds is not None, streamed, "time to first token is known")
 
@@ -104,54 +67,54 @@ class ProviderContract:
         whole = b"".join(self.wire.events(ANSWER))
         for size in (1, 7):
             pieces = list(cut_everywhere(whole, size))
-            self._same(self._answer(stream(pieces), streamed=True), ANSWER)
+            self.same(self.answers(stream(pieces), streamed=True), ANSWER)
 
     def test_line_ends_of_any_kind(self) -> None:
         """CR LF and CR end lines of a stream as LF does."""
         for line_end in (b"\r\n", b"\r"):
             events = [event.replace(b"\n", line_end) for event in self.wire.events(ANSWER)]
-            self._same(self._answer(stream(events), streamed=True), ANSWER)
+            self.same(self.answers(stream(events), streamed=True), ANSWER)
 
     def test_lawful_compression(self) -> None:
         """A server that compresses unasked is still understood."""
         body = gzip.compress(self.wire.body(ANSWER))
         script = reply(body, headers={"Content-Encoding": "gzip"})
-        self._same(self._answer(script, streamed=False), ANSWER)
+        self.same(self.answers(script, streamed=False), ANSWER)
 
     def test_request_carries_its_id(self) -> None:
         """The request id travels as X-Client-Request-Id."""
-        server = self._played(self._good(streamed=False), streamed=False)[1]
+        server = self.played(self.good(streamed=False), streamed=False)[1]
         check_equal(server.received[0].headers.get("x-client-request-id"), "request-1", "id")
 
     def test_null_content_is_an_answer(self) -> None:
         """No text but a finish reason is an empty answer."""
-        answer = self._answer(reply(self.wire.null_content()), streamed=False)
+        answer = self.answers(reply(self.wire.null_content()), streamed=False)
         check_equal(answer.text, "", "text")
 
     def test_lone_surrogates_are_kept(self) -> None:
         """Half a surrogate pair and NUL are content, to be judged by a scorer."""
         odd = replace(ANSWER, text="a\ud800b\x00", logprobs=None)
         for streamed in (False, True):
-            check_equal(self._answer(self._good(streamed, odd), streamed).text, odd.text, "text")
+            check_equal(self.answers(self.good(streamed, odd), streamed).text, odd.text, "text")
 
     def test_absurd_usage_is_missing(self) -> None:
         """Negative or missing counts are recorded as missing."""
         for lie in (Usage(-5, -1), Usage()):
             for streamed in (False, True):
-                script = self._good(streamed, replace(ANSWER, usage=lie))
-                check_equal(self._answer(script, streamed).usage, Usage(), "usage")
+                script = self.good(streamed, replace(ANSWER, usage=lie))
+                check_equal(self.answers(script, streamed).usage, Usage(), "usage")
 
     def test_no_end_mark_after_finish_reason(self) -> None:
         """A stream without its end mark is an answer once the finish reason has come."""
         events = self.wire.events(ANSWER)[:-1]
         for held_open in (False, True):
             script = stream(events, held_open=held_open)
-            self._same(self._answer(script, streamed=True), ANSWER)
+            self.same(self.answers(script, streamed=True, timeouts=HASTY), ANSWER)
 
     def test_data_after_end_mark(self) -> None:
         """What follows the end mark is ignored."""
         events = [*self.wire.events(ANSWER), b"data: {broken\n\n"]
-        self._same(self._answer(stream(events), streamed=True), ANSWER)
+        self.same(self.answers(stream(events), streamed=True), ANSWER)
 
     def test_cancellation_closes_the_socket(self) -> None:
         """Cancelling raises CancelledError and hangs up, before and within the answer."""
@@ -162,40 +125,44 @@ class ProviderContract:
 
     def test_no_connection(self) -> None:
         """A closed port is `connect`, before the first byte; no TLS is `tls`."""
-        failure = asyncio.run(self._ask("http://127.0.0.1:1", streamed=True))
-        self._is(failure, "connect", before_first_byte=True)
-        failure = self._played(silence(b"plain"), True, scheme="https")[0]
-        self._is(failure, "tls", before_first_byte=True)
+        failure = asyncio.run(self.ask(self.endpoint("http://127.0.0.1:1")))
+        check_failure(failure, "connect", before_first_byte=True)
+        failure = self.played(silence(b"plain"), True, scheme="https")[0]
+        check_failure(failure, "tls", before_first_byte=True)
 
     def test_silence(self) -> None:
         """No answer, or headers only, ends at the first-byte limit."""
-        self._fails(silence(), "timeout_first_byte", before_first_byte=True)
-        self._fails(silence(head()), "timeout_first_byte", before_first_byte=False)
+        for first in (b"", head()):
+            self.fails(
+                silence(first), "timeout_first_byte", before_first_byte=not first, timeouts=HASTY
+            )
 
     def test_slow_drip(self) -> None:
         """An answer that never ends slowly is cut at the total limit."""
-        self._fails(drip(head(), b" "), "timeout_total", before_first_byte=False)
-        script = drip(head(200, "text/event-stream"), b": still here\n\n")
-        self._fails(script, "timeout_total", before_first_byte=False)
+        for script in (
+            drip(head(), b" "),
+            drip(head(200, "text/event-stream"), b": still here\n\n"),
+        ):
+            self.fails(script, "timeout_total", before_first_byte=False, timeouts=HASTY)
 
     def test_stream_without_end(self) -> None:
         """Events for ever without a finish reason end at the total limit."""
-        events = self.wire.events(ANSWER)[:3]
-        self._fails(stream(events, held_open=True), "timeout_total")
+        script = stream(self.wire.events(ANSWER)[:3], held_open=True)
+        self.fails(script, "timeout_total", timeouts=HASTY)
 
     def test_too_much(self) -> None:
         """Endless streams and giant bodies stop at max_body."""
         event = self.wire.events(ANSWER)[2]
-        self._fails(drip(head(200, "text/event-stream"), event * 500, 0), "too_large")
-        self._fails(reply(b" " * (4 * _LIMIT)), "too_large")
-        self._fails(drip(head(200, "text/event-stream"), b"x" * 65536, 0), "too_large")
+        self.fails(drip(head(200, "text/event-stream"), event * 500, 0), "too_large")
+        self.fails(reply(b" " * (4 * LIMIT)), "too_large")
+        self.fails(drip(head(200, "text/event-stream"), b"x" * 65536, 0), "too_large")
 
     def test_compressed_bomb(self) -> None:
         """A small body that inflates without end stops at max_body, also as a stream."""
         packed = bomb(64)
         for kind in ("application/json", "text/event-stream"):
             script = reply(packed, content_type=kind, headers={"Content-Encoding": "gzip"})
-            self._fails(script, "too_large")
+            self.fails(script, "too_large")
 
     # -- broken answers ---------------------------------------------------------------------
 
@@ -205,47 +172,47 @@ class ProviderContract:
         deep = b"[" * 100_000 + b"]" * 100_000
         odd = [b'{"odd":' + value + b"," + body[1:] for value in (b"NaN", b'"\xff"', deep)]
         for raw in (b"", b"{", b"not json", body[:-9], body + b"}", *odd):
-            self._fails(reply(raw), "malformed")
+            self.fails(reply(raw), "malformed")
             if raw:
-                self._fails(stream([b"data: " + raw + b"\n\n"]), "malformed")
+                self.fails(stream([b"data: " + raw + b"\n\n"]), "malformed")
 
     def test_wrong_shape(self) -> None:
         """JSON that is no answer is `protocol`."""
         for raw in self.wire.wrong_types().values():
-            self._fails(reply(raw), "protocol")
+            self.fails(reply(raw), "protocol")
 
     def test_pages_and_error_objects(self) -> None:
         """An HTML page with 200 is `malformed`, an error object with 200 `error_body`."""
         page = b"<!doctype html><title>Bad gateway</title>"
-        self._fails(reply(page, content_type="text/html"), "malformed")
-        self._fails(reply(page, content_type="text/html", status=502), "server_error")
+        self.fails(reply(page, content_type="text/html"), "malformed")
+        self.fails(reply(page, content_type="text/html", status=502), "server_error")
         error = self.wire.error("no such thing")
-        self._fails(reply(error), "error_body")
-        self._fails(
+        self.fails(reply(error), "error_body")
+        self.fails(
             stream([*self.wire.events(ANSWER)[:3], b"data: " + error + b"\n\n"]), "error_body"
         )
 
     def test_cut_connections(self) -> None:
         """A reset in mid-body, or a length that promises more, is `reset`."""
         start = head(200, "text/event-stream", {"Transfer-Encoding": "chunked"})
-        self._fails(reset_after(b""), "reset", before_first_byte=True)
-        self._fails(reset_after(start + chunk(self.wire.events(ANSWER)[1])), "reset")
+        self.fails(reset_after(b""), "reset", before_first_byte=True)
+        self.fails(reset_after(start + chunk(self.wire.events(ANSWER)[1])), "reset")
         body = self.wire.body(ANSWER)
-        self._fails(reset_after(head(headers={"Content-Length": "9999"}) + body), "reset")
-        self._fails(reply(body, announced=len(body) + 10), "reset")
+        self.fails(reset_after(head(headers={"Content-Length": "9999"}) + body), "reset")
+        self.fails(reply(body, announced=len(body) + 10), "reset")
 
     def test_lying_frames(self) -> None:
         """A length that cuts the body, or senseless framing, is `malformed`."""
         body = self.wire.body(ANSWER)
-        self._fails(reply(body, announced=len(body) - 10), "malformed")
+        self.fails(reply(body, announced=len(body) - 10), "malformed")
         broken = head(headers={"Transfer-Encoding": "chunked"}) + b"zz\r\n" + body
-        self._fails(silence(broken), "malformed")
-        self._fails(silence(b"SSH-2.0-OpenSSH_9\r\n"), "malformed")
+        self.fails(silence(broken), "malformed")
+        self.fails(silence(b"SSH-2.0-OpenSSH_9\r\n"), "malformed")
 
     def test_truncated_stream(self) -> None:
         """A stream that ends properly but without a finish reason is `truncated_stream`."""
-        self._fails(stream(self.wire.events(ANSWER)[:3]), "truncated_stream")
-        self._fails(stream([]), "truncated_stream")
+        self.fails(stream(self.wire.events(ANSWER)[:3]), "truncated_stream")
+        self.fails(stream([]), "truncated_stream")
 
     # -- statuses ---------------------------------------------------------------------------
 
@@ -256,7 +223,7 @@ class ProviderContract:
             429: "rate_limited", 500: "server_error", 503: "overloaded", 529: "overloaded",
         }  # fmt: skip
         for status, kind in wanted.items():
-            failure = self._fails(reply(self.wire.error("because"), status=status), kind)
+            failure = self.fails(reply(self.wire.error("because"), status=status), kind)
             check_equal(failure.status, status, "status")
             check("because" in failure.head, f"the head is lost: {failure.head!r}")
 
@@ -265,7 +232,7 @@ class ProviderContract:
         date, later = "Tue, 02 Sep 2025 10:00:00 GMT", "Tue, 02 Sep 2025 10:00:07 GMT"
         for value in ("7", later):
             headers = {"Retry-After": value, "Date": date}
-            failure = self._fails(reply(b"", status=429, headers=headers), "rate_limited")
+            failure = self.fails(reply(b"", status=429, headers=headers), "rate_limited")
             check_equal(failure.retry_after, 7.0, "retry_after")
 
     def test_redirects_are_not_followed(self) -> None:
@@ -292,76 +259,11 @@ class ProviderContract:
         ]
         for script in scripts:
             for streamed in (False, True):
-                self._free_of_key(repr(self._played(script, streamed)[0]))
-
-    # -- machinery --------------------------------------------------------------------------
-
-    def _good(self, streamed: bool, answer: Completion = ANSWER) -> Script:
-        return stream(self.wire.events(answer)) if streamed else reply(self.wire.body(answer))
-
-    def _same(self, found: Completion, wanted: Completion) -> None:
-        names = ["text", "finish_reason", "usage", "response_model", "response_id", "fingerprint"]
-        if self.wire.has_logprobs:
-            names.append("logprobs")
-            check_equal(found.logprobs_state, "present", "logprobs_state")
-        for name in names:
-            check_equal(getattr(found, name), getattr(wanted, name), name)
-
-    def _answer(self, script: Script, streamed: bool) -> Completion:
-        result = self._played(script, streamed)[0]
-        if isinstance(result, Failure):
-            fail(f"an answer was expected, found {result!r}")
-        return result
-
-    def _fails(
-        self, script: Script, kind: str, *, before_first_byte: bool | None = None
-    ) -> Failure:
-        for streamed in (False, True):
-            failure = self._is(self._played(script, streamed)[0], kind, before_first_byte)
-        return failure
-
-    def _is(
-        self, result: Completion | Failure, kind: str, before_first_byte: bool | None = None
-    ) -> Failure:
-        if isinstance(result, Completion):
-            fail(f"{kind} was expected, found an answer: {result!r}")
-        check(result.kind in OUTCOMES, f"{result.kind} is no outcome")
-        check_equal(result.kind, kind, f"kind of {result!r}")
-        check(len(result.head.encode("utf-8", "replace")) <= 2048, "the head is over 2 KiB")
-        if before_first_byte is not None:
-            check_equal(result.before_first_byte, before_first_byte, "before_first_byte")
-        return result
-
-    def _played(
-        self, script: Script, streamed: bool, scheme: str = "http"
-    ) -> tuple[Completion | Failure, HostileServer]:
-        async def play() -> tuple[Completion | Failure, HostileServer]:
-            async with HostileServer(script) as server:
-                url = server.root.replace("http", scheme)
-                return await self._ask(url, streamed), server
-
-        return asyncio.run(play())
-
-    async def _ask(self, root: str, streamed: bool) -> Completion | Failure:
-        provider = self.make(self._endpoint(root, streamed))
-        try:
-            return await provider.complete(REQUEST)
-        finally:
-            await provider.aclose()
-
-    def _endpoint(self, root: str, streamed: bool) -> Endpoint:
-        return Endpoint(
-            target=Target("m", "p", "r"),
-            url=f"{root}/v1",
-            api_key=Secret(KEY),
-            timeouts=_TIMEOUTS,
-            max_body=_LIMIT,
-            stream=streamed,
-        )
+                self._free_of_key(repr(self.played(script, streamed)[0]))
 
     async def _cancelled(self, script: Script) -> None:
         async with HostileServer(script) as server:
-            provider = self.make(self._endpoint(server.root, streamed=True))
+            provider = self.make(self.endpoint(server.root))
             asking = asyncio.ensure_future(provider.complete(REQUEST))
             await server.asked.wait()
             await asyncio.sleep(0.05)
@@ -372,23 +274,15 @@ class ProviderContract:
             await provider.aclose()
 
     async def _redirected(self) -> None:
-        async with HostileServer(self._good(streamed=False)) as other:
+        async with HostileServer(self.good(streamed=False)) as other:
             for status in (301, 302, 307, 308):
                 script = reply(b"", status=status, headers={"Location": f"{other.root}/v1/steal"})
                 async with HostileServer(script) as server:
-                    result = await self._ask(server.root, streamed=False)
-                self._is(result, "redirect")
+                    result = await self.ask(self.endpoint(server.root))
+                check_failure(result, "redirect")
             check_equal(other.received, [], "requests that followed a redirect")
 
     def _free_of_key(self, text: str) -> None:
         pieces = [KEY[at : at + 8] for at in range(len(KEY) - 7)]
         found = [piece for piece in pieces if piece in text]
         check_equal(found, [], f"pieces of the key in {text}")
-
-
-REQUEST = Request(
-    messages=(Message("user", "Say it."),),
-    params={"temperature": 0, "max_tokens": 16, "logprobs": True, "top_logprobs": 3},
-    request_id="request-1",
-    user="canary-1",
-)

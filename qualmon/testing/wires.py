@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from qualmon.types import Completion, TokenLogprob, TopToken, Usage
@@ -16,6 +15,8 @@ class Wire(Protocol):
 
     #: Whether the format can carry log-probabilities.
     has_logprobs: bool
+    #: What the SDK's base address has behind the host.
+    base_path: str
 
     def body(self, answer: Completion) -> bytes:
         """A whole, unstreamed answer; usage counts of None are left out."""
@@ -47,6 +48,7 @@ class OpenAIChatWire:
     """chat.completion and chat.completion.chunk objects."""
 
     has_logprobs = True
+    base_path = "/v1"
 
     def body(self, answer: Completion) -> bytes:
         """See Wire."""
@@ -143,8 +145,3 @@ def _entry(token: TokenLogprob | TopToken) -> dict[str, Any]:
     logprob = None if token.logprob == -math.inf else token.logprob
     raw = None if token.bytes is None else list(token.bytes)
     return {"token": token.token, "logprob": logprob, "bytes": raw}
-
-
-def without_logprobs(answer: Completion) -> Completion:
-    """`answer` as a format or route without log-probabilities carries it."""
-    return replace(answer, logprobs=None)
