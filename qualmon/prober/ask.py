@@ -73,7 +73,8 @@ class Asker:
         events: ProbeEvents,
     ) -> None:
         self.endpoint = endpoint
-        self._provider, self._gate, self._budget = provider, gate, budget
+        self.budget = budget
+        self._provider, self._gate = provider, gate
         self._clock, self._lag, self._events = clock, lag, events
         self._key = endpoint.target.key
 
@@ -111,14 +112,16 @@ class Asker:
         self._record(flight, len(flight.attempts) + 1, cancelled)
         return self._observation(flight, cancelled)
 
-    def charge_in_doubt(self, probe: Probe) -> None:
-        """Counts every attempt that an earlier process may have made for one member."""
-        self._budget.charge(MAX_ATTEMPTS, MAX_ATTEMPTS * self._worst(probe))
+    def worst_usd(self, probe: Probe) -> float:
+        """The most that one request of this probe can cost here; 0 without a price."""
+        if self.endpoint.price is None:
+            return 0.0
+        return worst_usd(self.endpoint.price, probe, {**probe.params, **self.endpoint.extra_body})
 
     async def _attempt(self, flight: Flight, number: int) -> bool:
-        worst = self._worst(flight.probe)
+        worst = self.worst_usd(flight.probe)
         async with self._gate:
-            receipt = self._budget.take(worst)
+            receipt = self.budget.take(worst)
             if receipt is None:
                 return False
             flight.sent_at, flight.result = self._clock.now(), None
@@ -126,8 +129,8 @@ class Asker:
             request = request_of(flight.member, flight.id, flight.probe, number)
             result = await self._send(request)
         flight.result = result
-        self._budget.settle(receipt, actual_usd(self.endpoint.price, result, worst))
-        for resource, left in self._budget.remaining().items():
+        self.budget.settle(receipt, actual_usd(self.endpoint.price, result, worst))
+        for resource, left in self.budget.remaining().items():
             self._events.budget(self._key, resource, left)
         self._record(flight, number, result)
         return True
@@ -173,11 +176,6 @@ class Asker:
         )
         self._events.observed(flight.observation)
         return flight.observation
-
-    def _worst(self, probe: Probe) -> float:
-        if self.endpoint.price is None:
-            return 0.0
-        return worst_usd(self.endpoint.price, probe, {**probe.params, **self.endpoint.extra_body})
 
 
 def build_askers(

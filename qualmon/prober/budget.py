@@ -62,6 +62,12 @@ class Budget:
             )
         self._limits, self._now = limits, now
         self._spent = spent or Spend(day_of(now()))
+        self._planned_requests, self._planned_usd = 0, 0.0
+
+    @property
+    def limited(self) -> bool:
+        """True when the day has a limit at all."""
+        return self._limits.requests_per_day is not None or self._limits.usd_per_day is not None
 
     @property
     def spent(self) -> Spend:
@@ -84,9 +90,28 @@ class Budget:
         if receipt.day == self.spent.day:
             self._add(0, usd - receipt.usd)
 
-    def charge(self, requests: int, usd: float) -> None:
-        """Counts requests that an earlier process may have sent without a trace."""
-        self._add(requests, usd)
+    def plan(self, requests: int, usd: float) -> None:
+        """Announces what may yet be taken; negative values withdraw it. Allows nothing."""
+        self._planned_requests += requests
+        self._planned_usd += usd
+
+    @property
+    def most(self) -> Spend:
+        """What today's account can come to: spent and planned, up to the limits."""
+        spent, limits = self.spent, self._limits
+        requests, usd = spent.requests + self._planned_requests, spent.usd + self._planned_usd
+        if limits.requests_per_day is not None:
+            requests = min(requests, max(spent.requests, limits.requests_per_day))
+        if limits.usd_per_day is not None:
+            usd = min(usd, max(spent.usd, limits.usd_per_day))
+        return Spend(spent.day, requests, max(0.0, usd))
+
+    def restore(self, found: Spend) -> None:
+        """Raises today's account to one on record; one of another day says nothing."""
+        spent = self.spent
+        if found.day == spent.day:
+            requests, usd = max(spent.requests, found.requests), max(spent.usd, found.usd)
+            self._spent = Spend(spent.day, requests, usd)
 
     def remaining(self) -> Mapping[str, float]:
         """Share left, in [0, 1], of each limited resource (`requests`, `usd`)."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, ParamSpec, Protocol, TypeVar
 
 from qualmon.ports import Clock, SlotLedger
+from qualmon.prober.accounts import Accounts, Notes, Page
 from qualmon.prober.ask import Asker, Flight
 from qualmon.prober.events import NoEvents, ProbeEvents
 from qualmon.prober.judge import Judge
@@ -67,7 +68,8 @@ class RoundRunner:
     """Runs rounds, any number at a time. The ledger decides what is left to do.
 
     askers: by target key. exclusive: this process alone works on the ledger, so that a lease
-    which it did not give itself is a dead process's and void.
+    which it did not give itself is a dead process's and void. notes: where budgets' accounts
+    outlive a kill.
     """
 
     def __init__(
@@ -81,11 +83,13 @@ class RoundRunner:
         events: ProbeEvents | None = None,
         owner: str = "embedded",
         exclusive: bool = True,
+        notes: Notes | None = None,
     ) -> None:
         self._askers, self._judge = askers, judge
         self._ledger, self._log, self._clock = ledger, log, clock
         self._events = events or NoEvents()
         self._owner, self._exclusive = owner, exclusive
+        self._accounts = Accounts(askers, notes)
         self._slowest = _slowest(askers)
         self._leases: dict[str, float] = {}  # held by this process, by slot key
 
@@ -101,32 +105,35 @@ class RoundRunner:
         slot back and stores nothing for the unfinished, so that a later run asks them again.
         Raises whatever the store raises, leaving the slot to a later run.
         """
+        planned = members(stream, slot)
         try:
-            return await self._run(slot, stream)
+            with self._accounts.planned(planned, {probe.id: probe for probe in stream.probes}):
+                return await self._run(slot, stream, planned)
         except asyncio.CancelledError:
             await self._log.call(self._release, slot)
             raise
 
     async def settle(self, slot: Slot) -> RoundResult:
         """Closes a slot with the observations it has, asking nobody."""
-        opened = await self._log.call(self._open, slot, ())
+        opened = await self._log.call(self._open, slot, (), None)
         if opened is None:
             return RoundResult(slot, "taken")
         missing = len(opened.members) - len(opened.present)
         return await self._close(slot, opened, missing, 0.0)
 
-    def charge_in_doubt(self, slot: Slot, stream: Stream, present: Iterable[str]) -> None:
-        """Charges budgets for members that an earlier process may have asked without a trace."""
-        known = frozenset(present)
-        probes = {probe.id: probe for probe in stream.probes}
-        for member in members(stream, slot):
-            if member.target in self._askers and member.id not in known:
-                self._askers[member.target].charge_in_doubt(probes[member.probe])
+    async def restore_accounts(self) -> None:
+        """Reads the budgets' accounts that earlier processes wrote; once, before any round."""
+        await self._log.call(self._accounts.restore)
 
-    async def _run(self, slot: Slot, stream: Stream) -> RoundResult:
+    async def save_accounts(self) -> None:
+        """Writes the exact accounts; after the last round, so that a clean stop costs nothing."""
+        pages = [self._accounts.page(model) for model in self._accounts.models]
+        await self._log.call(self._accounts.write_all, pages)
+
+    async def _run(self, slot: Slot, stream: Stream, planned: Sequence[Member]) -> RoundResult:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        opened = await self._log.call(self._open, slot, members(stream, slot))
+        opened = await self._log.call(self._open, slot, planned, self._accounts.page(slot.model))
         if opened is None:
             return RoundResult(slot, "taken")
         left = self.deadline(slot) - self._clock.now()
@@ -136,14 +143,15 @@ class RoundRunner:
         missing = len(opened.members) - stored
         return await self._close(slot, opened, missing, loop.time() - started)
 
-    def _open(self, slot: Slot, planned: Sequence[Member]) -> _Opened | None:
-        """Runs beside the store: claim, record the members, see which are answered."""
+    def _open(self, slot: Slot, planned: Sequence[Member], page: Page | None) -> _Opened | None:
+        """Runs beside the store: claim, record members and accounts, see what is answered."""
         now, lease = self._clock.now(), self.deadline(slot) + LEASE_GRACE
         asked_at = lease + _ANY_LEASE if self._exclusive else now
         fence = self._ledger.claim(slot, self._owner, lease, asked_at)
         if fence is None:
             return None
         self._leases[slot.key] = lease
+        self._accounts.write(page)
         recorded = self._ledger.set_members(slot, fence, planned)
         return _Opened(fence, tuple(recorded), frozenset(self._ledger.present(slot)))
 

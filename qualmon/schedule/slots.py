@@ -57,10 +57,6 @@ class SlotBook:
         """The slot's stream; None when the configuration no longer has it."""
         return self.streams.get((slot.suite, slot.model))
 
-    async def unfinished(self) -> list[tuple[Slot, frozenset[str]]]:
-        """Open slots on record with the ids of their observations; materialises nothing."""
-        return await self._log.call(self._unfinished)
-
     async def open(self, now: float) -> list[Slot]:
         """Materialises all that fell due in one transaction; returns open slots, oldest first.
 
@@ -83,9 +79,6 @@ class SlotBook:
         """Unix time at which the next slot of any stream falls due; inf without streams."""
         times = (due(s, index_at(s, now) + 1) for s in self.streams.values())
         return min(times, default=float("inf"))
-
-    def _unfinished(self) -> list[tuple[Slot, frozenset[str]]]:
-        return [(slot, frozenset(self._ledger.present(slot))) for slot in self._ledger.open_slots()]
 
     def _open(self, now: float) -> list[Slot]:
         fresh = [slot for stream in self.streams.values() for slot in self._due(stream, now)]
@@ -155,10 +148,7 @@ class Scheduler:
 
     async def start(self) -> None:
         """Takes up what an earlier process left behind. Raises what the store raises."""
-        for slot, present in await self._book.unfinished():
-            stream = self._book.stream_of(slot)
-            if stream is not None:
-                self._runner.charge_in_doubt(slot, stream, present)
+        await self._runner.restore_accounts()
         await self.look()
 
     async def look(self) -> None:
@@ -181,15 +171,17 @@ class Scheduler:
             self._seen = {slot.key for slot in slots}
 
     async def stop(self, drain: float) -> None:
-        """Starts no more rounds, gives those under way `drain` seconds, releases the rest."""
+        """Starts no more rounds, gives those under way `drain` seconds, releases the rest.
+
+        Raises what the store raises when the accounts cannot be saved.
+        """
         self._stopping = True
-        tasks = list(self._rounds.values())
-        if not tasks:
-            return
-        _, left = await asyncio.wait(tasks, timeout=drain)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        if tasks := list(self._rounds.values()):
+            _, left = await asyncio.wait(tasks, timeout=drain)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+        await self._runner.save_accounts()
 
     async def _decide(self, slot: Slot, now: float) -> None:
         stream = self._book.stream_of(slot)

@@ -32,11 +32,15 @@ class Row:
 
 
 class MemoryLedger:
-    """Implements ports.SlotLedger; `entries` (by slot key) and `rows` (by id) show its record."""
+    """Implements ports.SlotLedger and keeps notes.
+
+    `entries` (by slot key), `rows` (by id) and `notes` show its record.
+    """
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
         self.rows: dict[str, Row] = {}
+        self.notes: dict[str, str] = {}
 
     def materialise(self, slots: Iterable[Slot]) -> None:
         """Adds slots as due; those known stay as they are."""
@@ -99,3 +103,11 @@ class MemoryLedger:
         entry = self.entries[slot.key]
         if entry.state in ("due", "claimed"):
             entry.state, entry.reason = "missed", reason
+
+    def get_meta(self, key: str) -> str | None:
+        """A note, None when there is none."""
+        return self.notes.get(key)
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Writes or overwrites a note."""
+        self.notes[key] = value

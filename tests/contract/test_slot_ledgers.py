@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 
 import pytest
 
@@ -21,6 +22,7 @@ from qualmon.types import (
     Attempt,
     Completion,
     Endpoint,
+    Limits,
     Member,
     Message,
     Observation,
@@ -33,6 +35,7 @@ from qualmon.types import (
 SLOT = Slot(100.0, "core", "m", 7, 60.0)
 LATER = Slot(160.0, "core", "m", 8, 60.0)
 MEMBERS = [Member(SLOT, f"m/{p}/r", "p1") for p in ("b", "a")]
+LIMITS = Limits(requests_per_day=1000)
 SCORE = Score("script.run", "event", 0.0)
 
 
@@ -114,7 +117,7 @@ class Process:
 
     def __init__(self, store, platforms=("aws", "gcp"), delay=0.02):
         targets = [Target("m", platform, "r") for platform in platforms]
-        self.endpoints = {t.key: Endpoint(t, "http://x/v1") for t in targets}
+        self.endpoints = {t.key: Endpoint(t, "http://x/v1", limits=LIMITS) for t in targets}
         self.providers = {t.key: ScriptedProvider(delay=delay) for t in targets}
         probes = tuple(
             Probe(f"p{i}", "core", "v", (Message("user", f"{i}"),), ()) for i in range(4)
@@ -129,7 +132,12 @@ class Process:
             askers = build_askers(self.endpoints, self.providers, clock=clock, lag=lag)
             judge = Judge(lambda *_, **__: (SCORE,), lambda *_: None, FakeCompiler())
             runner = RoundRunner(
-                askers=askers, judge=judge, ledger=self.store, log=self.log, clock=clock
+                askers=askers,
+                judge=judge,
+                ledger=self.store,
+                log=self.log,
+                clock=clock,
+                notes=self.store,
             )
             book = SlotBook([self.stream], self.store, self.log)
             yield Scheduler(book, runner, clock)
@@ -156,6 +164,8 @@ async def test_the_service_takes_up_its_own_claim_on_disk(tmp_path):
         assert store.open_slots() == []
         assert len(store.present(slot)) == 8
         assert store.slot_counts() == {("closed", ""): 1}
+        accounts = json.loads(store.get_meta("budget/m"))
+        assert all(4 <= requests <= 3 * 12 for _, requests, _ in accounts.values())
     finally:
         store.dispose()
 

@@ -134,7 +134,14 @@ async def bench(
         )
         judge = Judge(score, code, compiler or FakeCompiler(), events)
         runner = RoundRunner(
-            askers=askers, judge=judge, ledger=ledger, log=log, clock=clock, events=events, **more
+            askers=askers,
+            judge=judge,
+            ledger=ledger,
+            log=log,
+            clock=clock,
+            events=events,
+            notes=ledger,
+            **more,
         )
         yield Bench(endpoints, providers, ledger, log, events, clock, runner, lag)
 
