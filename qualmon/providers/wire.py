@@ -39,8 +39,7 @@ def loads(raw: bytes) -> Any:
     Lone surrogates written as escapes are lawful JSON and kept.
     """
     raw = raw.removeprefix(_BOM)
-    values = raw.count(b",") + raw.count(b"[") + raw.count(b"{")
-    if values > max(_FEW_VALUES, len(raw) // _BYTES_PER_VALUE):
+    if len(raw) > _FEW_VALUES and (values := _punctuation(raw)) > _most_values(raw):
         raise WireError("malformed", f"{values} values in {len(raw)} bytes of JSON are too many")
     try:
         return orjson.loads(raw)
@@ -48,6 +47,14 @@ def loads(raw: bytes) -> Any:
         if _LONE_SURROGATE.search(raw):
             return _loads_with_surrogates(raw)
         raise WireError("malformed", _describe(raw, error)) from error
+
+
+def _punctuation(raw: bytes) -> int:
+    return raw.count(b",") + raw.count(b"[") + raw.count(b"{")
+
+
+def _most_values(raw: bytes) -> int:
+    return max(_FEW_VALUES, len(raw) // _BYTES_PER_VALUE)
 
 
 def _loads_with_surrogates(raw: bytes) -> Any:
