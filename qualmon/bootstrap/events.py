@@ -56,8 +56,7 @@ class CountedEvents:
     def slots_skipped(self, stream: str, count: int) -> None:
         """Slots of a long stand-still, too old to be listed."""
         logger.warning("%s: %d slots too old to be listed as missed", stream, count)
-        for _ in range(count):
-            self._metrics.slot_missed("not_running")
+        self._metrics.slot_missed("not_running", count)
 
     def queue_lag(self, seconds: float) -> None:
         """Age of the oldest open slot beyond its deadline."""

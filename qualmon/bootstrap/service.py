@@ -105,7 +105,9 @@ class Service:
             state, rules = initial(self.rules), self.rules
         targets = tuple(endpoint.target for endpoint in self.config.endpoints)
         at = self.folder.cursor.due if self.folder.cursor else self.clock.now()
-        self.view.publish(snapshot(state, rules, targets, incidents, at))
+        shown = snapshot(state, rules, targets, incidents, at)
+        # Rendering a large fleet takes a tenth of a second, too long beside timed probes.
+        await asyncio.to_thread(self.view.publish, shown)
 
     async def fold_forever(self, closed: asyncio.Event) -> None:
         """Folds as rounds close, until cancelled; an unreachable store is shown and retried."""
@@ -158,7 +160,13 @@ async def _assemble(
     )
     judge = Judge(score, code_to_check, compiler, events)
     runner = RoundRunner(
-        askers=askers, judge=judge, ledger=store, log=log, clock=clock, events=events
+        askers=askers,
+        judge=judge,
+        ledger=store,
+        log=log,
+        clock=clock,
+        events=events,
+        notes=store,
     )
     book = SlotBook(streams(config), store, log, since=since, events=events)
     folder = Folder(store)

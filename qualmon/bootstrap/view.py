@@ -18,6 +18,7 @@ from qualmon.types import (
     IncidentDetail,
     Score,
     Transition,
+    family_of,
 )
 
 #: Characters of an answer kept on either side of the first place that a page marks.
@@ -110,7 +111,7 @@ def _proof(stored: StoredObservation, incident: Incident) -> Example | None:
     result = stored.observation.result
     if score is None or not isinstance(result, Completion):
         return None
-    text, marks = excerpt(result.text, _spans(score.detail))
+    text, marks = excerpt(result.text, _spans(score))
     member = stored.observation.member
     return Example(
         observation=stored.observation.id,
@@ -131,12 +132,12 @@ def _bad_score(scores: Sequence[Score], channels: Sequence[str]) -> Score | None
     return None
 
 
-def _spans(detail: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """Spans of characters that a score's detail points at."""
-    offset, length = detail.get("offset"), detail.get("length", 1)
-    if not isinstance(offset, int) or not isinstance(length, int):
+def _spans(score: Score) -> list[tuple[int, int]]:
+    """Spans of characters that a script score points at; token scores count tokens instead."""
+    first, longest = score.detail.get("first"), score.detail.get("longest", 1)
+    if family_of(score.channel) != "script" or not isinstance(first, int):
         return []
-    return [(offset, offset + max(1, length))]
+    return [(first, first + (longest if isinstance(longest, int) else 1))]
 
 
 def excerpt(text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, tuple[tuple[int, int], ...]]:

@@ -77,5 +77,3 @@ def main() -> None:
         # The reader of our output went away; there is nobody left to tell.
         sys.stderr.close()
         sys.exit(0)
-
-

@@ -39,7 +39,7 @@ def run(
         level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     # One line per tick and request would bury what matters.
-    for name in ("apscheduler", "httpx", "alembic"):
+    for name in ("apscheduler", "httpx", "alembic", "uvicorn.error"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
     tune_collector()
     asyncio.run(_serve(loaded))
@@ -72,9 +72,13 @@ async def serve_until(config: Config, stop: asyncio.Event) -> None:
     from qualmon.web.server import serve
 
     clock = SystemClock()
+    # Three missed rounds of the slowest suite are no longer bad luck.
+    stale_after = max(60.0, 3 * max(plan.every for plan in config.suites))
     async with (
         Service.opened(config, clock) as service,
-        serve(make_app(service.view), config.listen.host, config.listen.port) as address,
+        serve(
+            make_app(service.view, stale_after=stale_after), config.listen.host, config.listen.port
+        ) as address,
         delivering(service, config),
     ):
         typer.echo(f"qualmon: pages and metrics at {address}", err=True)
