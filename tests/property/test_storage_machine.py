@@ -23,7 +23,8 @@ from qualmon.types import Attempt, ClosedRound, Completion, Member, Observation,
 
 TARGETS = ("m/a/r", "m/b/r", "m/c/r")
 WORKERS = ("w1", "w2")
-INDEX = st.integers(0, 3)
+SLOTS = 3
+INDEX = st.integers(0, SLOTS - 1)
 WORKER = st.sampled_from(WORKERS)
 
 
@@ -48,6 +49,7 @@ class Ledger(RuleBasedStateMachine):
         self.late: dict[str, int] = {}
         self.over: dict[int, str] = {}
         self.folded: list[int] = []
+        self.materialise(SLOTS - 1)
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
@@ -55,7 +57,7 @@ class Ledger(RuleBasedStateMachine):
             assert check(self.url) == []
             shutil.rmtree(self.folder)
 
-    @rule(count=st.integers(1, 4))
+    @rule(count=st.integers(1, SLOTS))
     def materialise(self, count: int) -> None:
         """The scheduler fills the ledger in order, and may repeat itself."""
         self.store.materialise([_slot(index) for index in range(count)])
@@ -120,7 +122,19 @@ class Ledger(RuleBasedStateMachine):
         if expected:
             self.over[index] = f"closed {fence}"
 
+    @rule(worker=WORKER, index=INDEX, picks=st.sets(st.sampled_from(TARGETS)))
+    def whole_round(self, worker: str, index: int, picks: set[str]) -> None:
+        """The usual course with stragglers, so that stories reach the end of a slot."""
+        self.claim(worker, index)
+        self.plan(worker, index, 3)
+        if self.plans:
+            self.append(index, sorted(picks), 1)
+        self.close(worker, index)
+        if self.plans:
+            self.append(index, list(TARGETS), 0)
+
     @rule(index=INDEX)
+    @precondition(lambda self: self.over)
     def miss(self, index: int) -> None:
         """Ends what is open, changes nothing else."""
         self.store.miss(_slot(index), "lag", self.now)
@@ -152,7 +166,7 @@ class Ledger(RuleBasedStateMachine):
         """What was acknowledged is stored; open slots are those not over."""
         if not hasattr(self, "store"):
             return
-        stored = set().union(*(self.store.present(_slot(index)) for index in range(4)))
+        stored = set().union(*(self.store.present(_slot(index)) for index in range(SLOTS)))
         assert stored == {*self.on_time, *self.late}
         assert [slot.index for slot in self.store.open_slots()] == sorted(
             self.known - set(self.over)
@@ -182,7 +196,7 @@ def _observation(member: Member, value: int) -> Observation:
 TestLedger = Ledger.TestCase
 TestLedger.settings = settings(
     max_examples=40,
-    stateful_step_count=30,
+    stateful_step_count=35,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
