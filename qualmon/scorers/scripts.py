@@ -16,6 +16,7 @@ from qualmon.scorers.case import Case, event, unjudged
 from qualmon.scorers.channels import CHANNELS, channels_of
 from qualmon.scorers.homoglyphs import mixed_words
 from qualmon.scorers.unicode_scripts import (
+    CJK_EMOJI,
     UNKNOWN,
     CodePoints,
     code_points,
@@ -39,7 +40,6 @@ _WIDE: Final = (
     (0xFE50, 0xFE6F),
     (0xFF00, 0xFFEF),
 )
-_WIDE_EMOJI: Final = (0x3030, 0x303D)
 _CONTROLS: Final = bytes(c for c in (*range(0x20), 0x7F) if not 0x09 <= c <= 0x0D)
 _NO_CONTROLS: Final = bytes(c for c in range(256) if c not in _CONTROLS)
 _CJK_EXPECTED: Final = "the probe expects a CJK script"
@@ -188,7 +188,7 @@ def _width(points: CodePoints, expected: Expectation) -> Score:
     at = np.flatnonzero(points >= _WIDE[0][0])
     wide = [(points[at] >= first) & (points[at] <= last) for first, last in _WIDE]
     at = at[np.logical_or.reduce(wide)]
-    at = at[~np.isin(points[at], expected.quoted) & ~np.isin(points[at], _WIDE_EMOJI)]
+    at = at[~np.isin(points[at], expected.quoted) & ~np.isin(points[at], CJK_EMOJI)]
     return event(_WIDTH, len(at) > 0, _evidence(points, at))
 
 

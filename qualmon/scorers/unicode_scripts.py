@@ -26,6 +26,8 @@ COMPOSITES: Final[Mapping[str, frozenset[str]]] = {
 }
 UNKNOWN: Final = "Zzzz"
 _REPLACEMENT: Final = 0xFFFD
+#: Emoji of Japanese origin, which are at home in any text.
+CJK_EMOJI: Final = (0x3030, 0x303D, 0x3297, 0x3299)
 _LAWFUL_CONTROLS: Final = frozenset({*range(0x09, 0x0E), 0x85})
 
 
@@ -34,8 +36,9 @@ class ScriptTable:
     """Script sets and the number of each code point's set.
 
     sets: distinct Script_Extensions values. numbers: shape (0x110000,), uint16, index into
-    sets. Control characters other than white space and U+FFFD count as unknown, as lone
-    surrogates, private use and unassigned code points do.
+    sets. Two departures: control characters other than white space and U+FFFD count as
+    unknown, as lone surrogates, private use and unassigned code points do; and CJK_EMOJI
+    count as common.
     """
 
     sets: tuple[frozenset[str], ...]
@@ -58,6 +61,7 @@ def table() -> ScriptTable:
     numbers = np.repeat(np.array([order[v] for v in values], np.uint16), np.diff(starts))
     numbers[_unlawful_controls()] = order[UNKNOWN]
     numbers[_REPLACEMENT] = order[UNKNOWN]
+    numbers[list(CJK_EMOJI)] = order["Zyyy"]
     return ScriptTable(tuple(frozenset(value.split("+")) for value in order), numbers)
 
 
