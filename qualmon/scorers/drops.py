@@ -5,6 +5,9 @@ At a position with distribution p, the token x is not the most probable one with
 sampler that drops the top token with probability q has the likelihood ratio 1 - q + q*r, and
 the product over an answer's positions is an e-value: its mean under a sound sampler is at
 most 1. Everything below that is not exact errs towards a smaller r.
+
+The token that ended an answer was sampled too, and few servers report it. A position where
+the end is most probable would then show only its misses; so it counts as one with r = 0.
 """
 
 from __future__ import annotations
@@ -44,22 +47,24 @@ def judge_drop(case: Case) -> Score:
     truncation, found = truncation_of(case.sampler), case.positions
     if isinstance(truncation, str):
         return unjudged(_INFO, truncation)
+    if case.sampler.get("stop"):
+        return unjudged(_INFO, "stop texts hide an unknown number of sampled tokens")
     if truncation.name == "top_k" and truncation.limit > found.listed.max(initial=0):
         return unjudged(_INFO, f"fewer alternatives are listed than {truncation}")
     if (found.overweight | found.unsigned).any():
         return unjudged(_INFO, "the reported logprobs are no distribution")
     if not found.judged.any():
         return unjudged(_INFO, "no position lists alternatives that can be told apart")
-    return _evidence(found, truncation)
+    return _evidence(found, truncation, ended=case.completion.finish_reason != "length")
 
 
-def _evidence(found: Positions, truncation: Truncation) -> Score:
+def _evidence(found: Positions, truncation: Truncation, *, ended: bool) -> Score:
     tail, allowed = _tail(found, truncation)
     step = rounding(found.top)
     hits = found.judged & allowed & (found.own < found.rival)
     r = 1.0 / (DEFLATION * np.maximum(tail[hits] + step, TAIL_FLOOR))
     tokens = int(found.judged.sum())
-    grid = _products(r, tokens)
+    grid = _products(r, tokens + ended)
     detail = {
         "tokens": tokens,
         "skipped": len(found.judged) - tokens,

@@ -8,6 +8,8 @@ from typing import Final
 
 from qualmon.scorers.unicode_scripts import UNKNOWN, table
 
+#: Characters of a text that are searched: words are read one by one, in plain Python.
+MAX_TEXT: Final = 1 << 17
 _WORD: Final = re.compile(r"[^\W_]+")
 _ANY: Final = frozenset({"Zyyy", "Zinh", UNKNOWN})
 #: What UTS #39 adds to a character's scripts, so that Japanese is one script and not three.
@@ -31,9 +33,9 @@ def mixed_words(text: str, *, cjk_expected: bool) -> Iterator[tuple[int, str]]:
 
     A lone Greek letter beside Latin ones is mathematics unless it looks like a Latin letter.
     Latin and CJK letters share a word, as there is no space between them, where the probe
-    expects CJK text.
+    expects CJK text. Only the first MAX_TEXT characters are searched.
     """
-    for match in _WORD.finditer(text):
+    for match in _WORD.finditer(text, 0, MAX_TEXT):
         word = match.group()
         if not word.isascii() and _is_mixed(word, cjk_expected):
             yield match.start(), word

@@ -196,9 +196,9 @@ def _evidence(points: CodePoints, at: Offsets, longest: int | None = None) -> di
     """First offset, counts, scripts and the first code points; far below 2 KiB."""
     if not len(at):
         return {}
-    numbers, counts = np.unique(table().numbers[points[at]], return_counts=True)
-    common = sorted(zip(counts.tolist(), numbers.tolist(), strict=True), reverse=True)[:8]
-    scripts = {"+".join(sorted(table().sets[n])[:4]): count for count, n in common}
+    counts = np.bincount(table().numbers[points[at]])
+    common = [n for n in np.argsort(-counts, kind="stable")[:8].tolist() if counts[n]]
+    scripts = {"+".join(sorted(table().sets[n])[:4]): int(counts[n]) for n in common}
     detail = {"first": int(at[0]), "count": len(at), "scripts": scripts}
     if longest is not None:
         detail["longest"] = longest
