@@ -54,9 +54,11 @@ def context(draw: Random, least: float = 1e-6, most: float = 0.9, **shape: objec
     return Context(tuple(chances), **shape)  # type: ignore[arg-type]
 
 
-def drop(tokens: list[TokenLogprob], sampler: dict[str, object]) -> Score:
+def drop(
+    tokens: list[TokenLogprob], sampler: dict[str, object], finish: str | None = "length"
+) -> Score:
     """token.drop of an answer."""
-    answer = Completion("x", "stop", tuple(tokens), "present")
+    answer = Completion("x", finish, tuple(tokens), "present")
     judged = SCORERS["token"].judge(Case(PROBE, answer, sampler))
     return next(score for score in judged if score.channel == "token.drop")
 
@@ -112,6 +114,21 @@ def test_mean_is_at_most_one(shape: str, setting: dict[str, object]) -> None:
         assert mean.max() <= 1 + 1e-9
         judged += mean.min() < 1
     assert judged > 10 or shape.endswith("shared text") or shape == "shared text"
+
+
+@pytest.mark.parametrize("finish", ["stop", "tool_calls", None])
+def test_mean_holds_where_the_end_is_probable_and_not_reported(finish: str | None) -> None:
+    """One token, then a likely end that no server lists, or one more token up to the limit."""
+    first, second = Context((0.6, 0.4)), (0.9, 0.1)
+    end, more = TopToken("<end>", math.log(0.9), b"<end>"), TopToken("t1", math.log(0.1), b"t1")
+    missed = TokenLogprob(more.token, more.logprob, more.bytes, top=(end, more))
+    mean = np.zeros(len(DROP_GRID))
+    for token, chance in enumerate(first.chances):
+        begin = first.report(token)
+        ended = np.array(drop([begin], NEUTRAL, finish).grid)
+        went_on = np.array(drop([begin, missed], NEUTRAL, "length").grid)
+        mean += chance * (second[0] * ended + second[1] * went_on)
+    assert mean.max() <= 1
 
 
 def test_exact_ties_do_not_count_against_the_sampler() -> None:

@@ -40,7 +40,7 @@ def listed(*entries: tuple[Any, ...], sampled: tuple[Any, ...]) -> TokenLogprob:
 def judged(tokens: Any, sampler: dict[str, Any] | None = None) -> dict[str, Score]:
     """Scores of token.* and logprob.* by channel."""
     one = (tokens,) if isinstance(tokens, TokenLogprob) else tokens
-    answer = Completion("x", "stop", None if one is None else tuple(one), "present")
+    answer = Completion("x", "length", None if one is None else tuple(one), "present")
     case = Case(PROBE, answer, NEUTRAL if sampler is None else sampler)
     scores = [score for name in ("token", "logprob") for score in SCORERS[name].judge(case)]
     return {score.channel: score for score in scores}
@@ -168,6 +168,18 @@ def test_drop_is_the_product_of_the_bets() -> None:
     assert score.value == pytest.approx(sum(wanted) / len(wanted))
 
 
+def test_drop_counts_the_unreported_end_as_no_evidence() -> None:
+    """The token that ended the answer is one position with r = 0."""
+
+    def value(finish: str) -> tuple[float, ...] | None:
+        case = Case(PROBE, Completion("x", finish, (token(1),), "present"), NEUTRAL)
+        return {score.channel: score for score in SCORERS["token"].judge(case)}["token.drop"].grid
+
+    cut_off, ended = value("length"), value("stop")
+    assert cut_off is not None
+    assert ended == pytest.approx([(1 - q) * e for q, e in zip(DROP_GRID, cut_off, strict=True)])
+
+
 @pytest.mark.parametrize("missing", [name for name in FULL if name != "neutral"])
 def test_drop_refuses_unknown_settings(missing: str) -> None:
     """An absent setting is unknown, and a server's default may be anything."""
@@ -184,6 +196,7 @@ def test_drop_refuses_unknown_settings(missing: str) -> None:
         {"temperature": 0.7}, {"temperature": 0}, {"repeat_penalty": 1.1}, {"logit_bias": {"1": 2}},
         {"top_k": 40}, {"top_k": 2, "top_p": 0.9}, {"typical_p": 0.9}, {"mirostat": 2},
         {"response_format": {"type": "json_object"}}, {"temperature": "1"}, {"ignore_eos": True},
+        {"stop": ["\n"]},
     ],
 )  # fmt: skip
 def test_drop_refuses_what_it_cannot_undo(extra: dict[str, Any]) -> None:
