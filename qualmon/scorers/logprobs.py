@@ -9,7 +9,7 @@ import numpy as np
 
 from qualmon.scorers.case import Case, event, unjudged
 from qualmon.scorers.channels import channels_of
-from qualmon.scorers.positions import SLACK, Bools, Positions
+from qualmon.scorers.positions import DISPLACED, SLACK, UNKNOWN, Bools, Positions
 from qualmon.types import ChannelInfo, Completion, Score
 
 #: Nats between a token's two reports, and the log-probability below which all count as equal.
@@ -42,7 +42,7 @@ def missing(completion: Completion) -> str | None:
 
 def _scores(found: Positions) -> Iterator[Score]:
     listed = found.listed > 0
-    yield _verdict(_ORDER, unordered(found), listed)
+    yield _verdict(_ORDER, unordered(found), listed & (found.doubled | (found.place != UNKNOWN)))
     yield _verdict(_MASS, found.overweight, listed)
     yield _verdict(_OWN, _contradicted(found), listed)
     yield _verdict(_SIGN, found.unsigned, np.ones_like(listed))
@@ -50,7 +50,7 @@ def _scores(found: Positions) -> Iterator[Score]:
 
 def _verdict(info: ChannelInfo, broken: Bools, judged: Bools) -> Score:
     if not judged.any():
-        return unjudged(info, "no alternatives are listed")
+        return unjudged(info, "no position lists alternatives that can be told apart")
     at = np.flatnonzero(broken & judged)
     if not len(at):
         return event(info, False)
@@ -63,7 +63,8 @@ def unordered(found: Positions) -> Bools:
     """(T,) positions whose alternatives rise, or list one token twice.
 
     vLLM puts the sampled token before the sorted others; a list of three or more that is
-    sorted after its first entry, the sampled one, is in order.
+    sorted after its first entry, the sampled one, is in order. So is one that is sorted
+    but for a DISPLACED sampled token.
     """
     top = found.top
     if top.shape[1] < 2:
@@ -71,7 +72,11 @@ def unordered(found: Positions) -> Bools:
     rises = top[:, 1:] > top[:, :-1] + SLACK
     in_front = (found.listed >= 3) & (np.abs(top[:, 0] - found.sampled) <= SLACK)
     rises[in_front, 0] = False
-    return np.asarray(rises.any(axis=1) | found.doubled)
+    broken: Bools = np.asarray(rises.any(axis=1))
+    for row in np.flatnonzero(broken & (found.place == DISPLACED) & (found.listed >= 3)):
+        own = np.argmin(np.abs(top[row] - found.sampled[row]))
+        broken[row] = (np.diff(np.delete(top[row], own)) > SLACK).any()
+    return broken | found.doubled
 
 
 @np.errstate(invalid="ignore")  # inf less inf

@@ -20,6 +20,7 @@ Ints = NDArray[np.int64]
 #: Places of the sampled token that are no index into the list of alternatives.
 ABSENT: Final = -1
 UNKNOWN: Final = -2
+DISPLACED: Final = -3
 #: Positions, and alternatives at one position, that are looked at; the rest is ignored.
 MAX_POSITIONS: Final = 1 << 14
 MAX_LISTED: Final = 64
@@ -43,8 +44,9 @@ class Positions:
 
     sampled: (T,) log-probabilities of the sampled tokens, nats. top: (T, K) those of the
     alternatives in wire order, padded with -inf. listed: (T,) alternatives per position.
-    place: (T,) column of the sampled token in `top`, ABSENT, or UNKNOWN where identities
-    are ambiguous. doubled: (T,) whether one token is listed twice.
+    place: (T,) column of the sampled token in `top`, ABSENT, UNKNOWN where identities are
+    ambiguous, or DISPLACED where its text may be that of another, which it then pushed out
+    of the list. doubled: (T,) whether one token is listed twice.
     """
 
     sampled: Floats
@@ -56,7 +58,7 @@ class Positions:
     @cached_property
     def judged(self) -> Bools:
         """(T,) positions with alternatives whose identity is certain."""
-        return np.asarray((self.listed > 0) & (self.place != UNKNOWN))
+        return np.asarray((self.listed > 0) & (self.place >= ABSENT))
 
     @cached_property
     def rival(self) -> Floats:
@@ -93,29 +95,30 @@ def read_positions(tokens: Sequence[TokenLogprob]) -> Positions:
     bytes, a text among its tokens is empty, holds U+FFFD or is shared by two alternatives.
     Bytes that are empty or spell U+FFFD were made from such text and count as missing.
     """
-    tokens = _bounded(tokens)
-    listed = np.fromiter((len(token.top) for token in tokens), np.int64, len(tokens))
-    width = int(listed.max(initial=0))
-    top = np.full((len(tokens), width), -np.inf)
-    top[np.arange(width) < listed[:, None]] = [
+    tokens, widths = _bounded(tokens)
+    listed = np.array(widths, np.int64)
+    top = np.full((len(tokens), max(widths, default=0)), -np.inf)
+    top[np.arange(top.shape[1]) < listed[:, None]] = [
         entry.logprob for token in tokens for entry in token.top
     ]
-    found = _identify_all(tokens)
+    places, doubled = _identify_all(tokens, widths)
     return Positions(
         sampled=_floored(np.array([token.logprob for token in tokens], np.float64)),
         top=_floored(top),
         listed=listed,
-        place=np.array([place for place, _ in found], np.int64),
-        doubled=np.array([doubled for _, doubled in found], bool),
+        place=np.array(places, np.int64),
+        doubled=np.array(doubled, bool),
     )
 
 
-def _bounded(tokens: Sequence[TokenLogprob]) -> Sequence[TokenLogprob]:
-    """What is looked at of a hostile answer, so that T by K stays small."""
+def _bounded(tokens: Sequence[TokenLogprob]) -> tuple[Sequence[TokenLogprob], list[int]]:
+    """What is looked at of a hostile answer, so that T by K stays small; its list lengths."""
     tokens = tokens[:MAX_POSITIONS]
-    if all(len(token.top) <= MAX_LISTED for token in tokens):
-        return tokens
-    return [replace(token, top=token.top[:MAX_LISTED]) for token in tokens]
+    widths = [len(token.top) for token in tokens]
+    if max(widths, default=0) > MAX_LISTED:
+        tokens = [replace(token, top=token.top[:MAX_LISTED]) for token in tokens]
+        widths = [len(token.top) for token in tokens]
+    return tokens, widths
 
 
 def _probability(logprobs: Floats) -> Floats:
@@ -128,19 +131,20 @@ def _floored(logprobs: Floats) -> Floats:
     return logprobs
 
 
-def _identify_all(tokens: Sequence[TokenLogprob]) -> list[tuple[int, bool]]:
-    """`identify` for each token, at a third of the cost where one kind of key serves all."""
-    keys, found, end = _common_keys(tokens), list[tuple[int, bool]](), 0
-    if keys is None:
-        return [identify(token) for token in tokens]
-    for token in tokens:
-        top, start, end = token.top, end + 1, end + 1 + len(token.top)
-        listed = keys[start:end]
-        place = _column(keys[start - 1], listed)
-        front = place == 0 and top[0].logprob < top[-1].logprob
-        doubtful = front or len(set(listed)) < len(listed)
-        found.append(identify(token) if doubtful else (place, False))
-    return found
+def _identify_all(
+    tokens: Sequence[TokenLogprob], widths: Sequence[int]
+) -> tuple[list[int], list[bool]]:
+    """`identify` for each token, at half the cost where one kind of key serves them all."""
+    places, doubled, keys, end = list[int](), [False] * len(tokens), _common_keys(tokens), 0
+    for row, (token, width) in enumerate(zip(tokens, widths, strict=True)):
+        if keys is not None:
+            start, end = end + 1, end + 1 + width
+            listed, key = keys[start:end], keys[start - 1]
+            place = listed.index(key) if key in listed else ABSENT
+        if keys is None or len(set(listed)) < width or _in_front(place, token.top):
+            place, doubled[row] = identify(token)
+        places.append(place)
+    return places, doubled
 
 
 def _common_keys(tokens: Sequence[TokenLogprob]) -> Sequence[Hashable] | None:
@@ -195,14 +199,17 @@ def _by_text(token: TokenLogprob) -> int:
     if any(_REPLACEMENT in text for text in everything):
         return UNKNOWN
     place = _column(token.token, texts)
-    return UNKNOWN if place == 0 and _pushed_out(token.top) else place
+    return DISPLACED if _pushed_out(token.top, place) else place
 
 
-def _pushed_out(top: Sequence[TopToken]) -> bool:
-    """Whether an improbable sampled token stands in front, as vLLM lists it.
+def _pushed_out(top: Sequence[TopToken], place: int) -> bool:
+    """Whether the sampled token, at `place`, stands before more probable ones.
 
-    It then took the place of an alternative whose text may have been ambiguous. Skipping
-    the position keeps the choice of positions independent of what was sampled, or worse
-    for the evidence, never better.
+    vLLM puts an improbable one in front, in the place of the last alternative;
+    llama-cpp-python lists by text, and lets it overwrite a more probable token of the same
+    text where that one stood. Skipping the position keeps the choice of positions
+    independent of what was sampled, or worse for the evidence, never better.
     """
-    return len(top) > 1 and top[0].logprob < top[-1].logprob
+    if place == 0:
+        return top[0].logprob < top[-1].logprob
+    return 0 < place < len(top) - 1 and top[place].logprob < top[place + 1].logprob

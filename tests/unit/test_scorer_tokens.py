@@ -9,7 +9,7 @@ import pytest
 
 from qualmon.scorers import SCORERS, Case
 from qualmon.scorers.drops import rounding
-from qualmon.scorers.positions import ABSENT, UNKNOWN, read_positions
+from qualmon.scorers.positions import ABSENT, DISPLACED, UNKNOWN, read_positions
 from qualmon.stats.grids import DROP_GRID, SATURATION
 from qualmon.testing.answers import sample_probe
 from qualmon.types import Completion, Score, TokenLogprob, TopToken
@@ -93,6 +93,15 @@ def test_ambiguous_positions_are_skipped_and_counted(position: TokenLogprob) -> 
     assert alone.detail["skipped"] == 1
     score = judged([position, token(0)])["token.drop"]
     assert (score.detail["tokens"], score.detail["skipped"]) == (1, 1)
+
+
+def test_lists_by_text_that_merge_tokens_are_not_out_of_order() -> None:
+    """llama-cpp-python: the sampled token overwrites a likelier one of the same text."""
+    merged = listed(("a", -0.5), ("บ", -4.3), ("c", -3.3), sampled=("บ", -4.3))
+    empty = listed(("a", -0.5), ("", -4.3), ("c", -3.3), sampled=("c", -3.3))
+    assert read_positions([merged, empty]).place.tolist() == [DISPLACED, UNKNOWN]
+    assert not broken([SOUND, merged, empty])
+    assert judged([merged], {"temperature": 0})["token.rank"].value is None
 
 
 def test_unlisted_token_is_absent() -> None:
@@ -279,6 +288,10 @@ SOUND = listed(("a", -0.5), ("b", -1.5), ("c", -3.0), sampled=("b", -1.5))
         (listed(("c", -3.0), ("a", -0.5), ("b", -1.5), sampled=("c", -3.0)), set()),
         (listed(("c", -3.0), ("b", -1.5), ("a", -0.5), sampled=("c", -3.0)), {"order"}),
         (listed(("a", -1.5), ("b", -0.5), sampled=("b", -0.5)), {"order"}),
+        (listed(("b", -2.0), ("a", -0.3), ("c", -4.0), sampled=("a", -0.3)), {"order"}),
+        (listed(("a", -0.3), ("c", -4.0), ("b", -2.0), sampled=("a", -0.3)), {"order"}),
+        (listed(("a", -0.3, b"a"), ("c", -4.0, b"c"), ("b", -2.0, b"b"), sampled=("c", -4.0, b"c")),
+         {"order"}),
         (listed(("a", -1.0, None, 7), ("b", -2.0, None, 7), sampled=("a", -1.0, None, 7)),
          {"order"}),
         (listed(("a", -1.0, b"a"), ("a", -1.0, b"a"), sampled=("a", -1.0, b"a")), {"order"}),
