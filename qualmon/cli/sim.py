@@ -24,11 +24,13 @@ def sim(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    seconds_per_token: Annotated[float, typer.Option(min=0.0, help="Pace of answers.")] = 0.0,
 ) -> None:
     """Serve the simulated fleet over HTTP until Ctrl-C."""
     from qualmon.sim.serving import serve
 
-    serve(port, _faults(faults), seed, host, on_ready=_greet)
+    planted, pace = _faults(faults), seconds_per_token
+    serve(port, planted, seed, host, seconds_per_token=pace, on_ready=_greet)
 
 
 def _faults(path: Path | None) -> list[dict[str, Any]]:

@@ -45,13 +45,17 @@ class _Counter:
 
 @dataclass(slots=True)
 class Fleet:
-    """All targets, what they say, and what is wrong with them at the moment."""
+    """All targets, what they say, and what is wrong with them at the moment.
+
+    answers: drawn so far, whether or not the client waited for them.
+    """
 
     spec: FleetSpec
     speakers: Mapping[str, Speaker]
     settings: Settings
     clock: Callable[[], float]
     faults: tuple[Fault, ...] = ()
+    answers: int = 0
     _targets: dict[tuple[str, str, str], Target] = field(init=False)
     _bodies: _Counter = field(init=False, default_factory=_Counter)
 
@@ -82,6 +86,7 @@ class Fleet:
     ) -> Reply:
         """Draws the answer of the model at (platform, route) to a request called `name`."""
         target = self._target(place, request.model)
+        self.answers += 1
         asked = Asked(self.settings.seed, target, name or self._bodies.name(body))
         now = self.clock()
         draw = sampler(request.sampling, asked.random("tokens"))

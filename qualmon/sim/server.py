@@ -62,7 +62,9 @@ class _Handlers:
         self._fleet = fleet
 
     async def healthy(self, _request: web.Request) -> web.Response:
-        return web.json_response({"targets": len(self._fleet.spec.targets)})
+        return web.json_response(
+            {"targets": len(self._fleet.spec.targets), "answers": self._fleet.answers}
+        )
 
     async def faults(self, _request: web.Request) -> web.Response:
         now = self._fleet.clock()

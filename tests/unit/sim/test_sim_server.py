@@ -165,8 +165,11 @@ async def test_a_wrong_fault_changes_nothing(serve_fleet: Serve) -> None:
 
 
 async def test_health(serve_fleet: Serve) -> None:
-    """The fleet says how many targets it serves."""
-    assert await (await serve_fleet()).control("/-/healthy") == (200, {"targets": 12})
+    """The fleet says how many targets it serves, and how many answers it has drawn."""
+    client = await serve_fleet()
+    assert await client.control("/-/healthy") == (200, {"targets": 12, "answers": 0})
+    await client.post("r1")
+    assert await client.control("/-/healthy") == (200, {"targets": 12, "answers": 1})
 
 
 async def test_models_are_listed_per_place(serve_fleet: Serve) -> None:
