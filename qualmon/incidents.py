@@ -89,18 +89,25 @@ def ticket_reasons(
     *,
     burning_in: bool,
     unproven: Sequence[str],
+    refuted: Sequence[str] = (),
     support: int,
     prompts: int,
     share_low: float,
     min_share: float,
 ) -> tuple[str, ...]:
-    """Why this incident must not page; empty when it may. `unproven` names channels."""
+    """Why this incident must not page; empty when it may.
+
+    unproven, refuted: channels whose declared healthy rate is not proven, or proven wrong.
+    """
     reasons = []
     if burning_in:
         reasons.append("burn-in: qualmon only observes until it ends")
     if unproven:
         names = ", ".join(unproven)
         reasons.append(f"the healthy rate of {names} is declared but not yet proven here")
+    if refuted:
+        names = ", ".join(refuted)
+        reasons.append(f"the declared healthy rate of {names} is too low here: bound refuted")
     if support < MIN_SUPPORT or prompts < MIN_PROMPTS:
         reasons.append(
             f"bad answers at {support} prompt-rounds of {prompts} prompts; "

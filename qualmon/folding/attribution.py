@@ -9,14 +9,16 @@ for the bad ones it leaves out, so the answer settles within about ten bad answe
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from qualmon.folding.evidence import Cell
-from qualmon.folding.nodes import factors, family_rows
-from qualmon.folding.rules import FoldRules
+from qualmon.folding.evidence import Cell, Terms
+from qualmon.folding.nodes import Bets, factors
+from qualmon.folding.rules import FoldRules, Rows
 from qualmon.folding.state import FoldState
+from qualmon.stats.esr import Floats
+from qualmon.stats.grids import DROP_GRID, EPS_GRID
 
 #: Candidates kept per incident; the others are behind by far more than they can make up.
 MAX_CANDIDATES = 64
@@ -24,25 +26,27 @@ MAX_CANDIDATES = 64
 SAME_FAULT = math.log(1000.0)
 _TINY = 1e-300
 
-Tally = dict[str, tuple[float, ...]]
+Tally = Mapping[str, tuple[float, ...]]
+Tallies = Mapping[str, Tally]
 
 
-def opened(state: FoldState, rules: FoldRules, family: str, targets: set[str]) -> Tally:
+def opened(state: FoldState, rules: FoldRules, family: str, targets: Iterable[str]) -> Tally:
     """Log masses now of every node that shares a target with `targets`, best 64."""
     rows = {
-        node.scope: _log_masses(state, rules, family, i)
-        for i, node in enumerate(rules.nodes)
-        if targets.intersection(node.targets)
+        rules.nodes[i].scope: _log_masses(state, rules, family, i) for i in rules.touching(targets)
     }
     best = sorted(rows, key=lambda scope: (-log_total(rows[scope]), scope))[:MAX_CANDIDATES]
     return {scope: rows[scope] for scope in sorted(best)}
 
 
 def _log_masses(state: FoldState, rules: FoldRules, family: str, i: int) -> tuple[float, ...]:
-    events, tokens = family_rows(rules, family)
-    parts = [state.events.mass[i, row] for row in events]
-    parts += [state.tokens.mass[i, row] for row in tokens]
-    return tuple(np.log(np.maximum(np.concatenate(parts), _TINY)).tolist())
+    rows = rules.rows[family]
+    parts = [state.events.mass[i, list(rows.events)], state.tokens.mass[i, list(rows.tokens)]]
+    return tuple(_logs(np.concatenate([part.ravel() for part in parts])).tolist())
+
+
+def _logs(values: Floats) -> Floats:
+    return np.asarray(np.log(np.maximum(values, _TINY)))
 
 
 def log_total(logs: Sequence[float]) -> float:
@@ -51,40 +55,79 @@ def log_total(logs: Sequence[float]) -> float:
     return top + math.log(sum(math.exp(value - top) for value in logs))
 
 
-def advanced(
-    tally: Mapping[str, Sequence[float]],
-    family: str,
-    cells: Mapping[str, Cell],
-    rules: FoldRules,
-    proven: set[str],
-) -> Tally:
-    """The tally after a round, drift left out: only what was seen since the alarm counts."""
-    events, tokens = family_rows(rules, family)
-    by_scope = {node.scope: node for node in rules.nodes}
-    result: Tally = {}
-    for scope, logs in tally.items():
-        node = by_scope.get(scope)
-        if node is None:
-            continue
-        event_bets, token_bets = factors(node, cells, rules, proven, {})
-        bets = np.concatenate([event_bets[events].ravel(), token_bets[tokens].ravel()])
-        result[scope] = tuple((np.asarray(logs) + np.log(np.maximum(bets, _TINY))).tolist())
+def advanced(tallies: Tallies, cells: Mapping[str, Cell], given: Terms) -> dict[str, Tally]:
+    """The tallies after a round, drift left out: only what was seen since the alarm counts."""
+    rules = given.rules
+    scopes = sorted({scope for tally in tallies.values() for scope in tally})
+    bets = {scope: factors(rules.nodes[rules.place[scope]], cells, given) for scope in scopes}
+    result: dict[str, Tally] = {}
+    for family, tally in tallies.items():
+        rows = rules.rows[family]
+        result[family] = {s: _with_bets(logs, bets[s], rows) for s, logs in tally.items()}
     return result
 
 
-def ranking(tallies: Mapping[str, Mapping[str, Sequence[float]]]) -> list[tuple[str, float]]:
+def _with_bets(logs: tuple[float, ...], bets: Bets | None, rows: Rows) -> tuple[float, ...]:
+    if bets is None:
+        return logs
+    parts = [bets.events[list(rows.events)], bets.tokens[list(rows.tokens)]]
+    gains = _logs(np.concatenate([part.ravel() for part in parts]))
+    return tuple((np.asarray(logs) + gains).tolist())
+
+
+def ranking(tallies: Tallies) -> list[tuple[str, float]]:
     """(scope, log evidence) best first, evidence summed over the families of the incident."""
-    sums: dict[str, float] = {}
-    for tally in tallies.values():
-        worst = min((log_total(logs) for logs in tally.values()), default=0.0)
-        for scope in {s for t in tallies.values() for s in t}:
-            logs = tally.get(scope)
-            sums[scope] = sums.get(scope, 0.0) + (log_total(logs) if logs else worst)
+    scopes = {scope for tally in tallies.values() for scope in tally}
+    sums = dict.fromkeys(scopes, 0.0)
+    for _, tally in sorted(tallies.items()):
+        totals = {scope: log_total(logs) for scope, logs in tally.items()}
+        worst = min(totals.values(), default=0.0)
+        for scope in scopes:
+            sums[scope] += totals.get(scope, worst)
     return sorted(sums.items(), key=lambda item: (-item[1], item[0]))
 
 
-def explains(tally: Mapping[str, Sequence[float]], scope: str, rival: str) -> bool:
+def evidence(tallies: Tallies, scope: str) -> float:
+    """Log mass behind `scope` in the family that speaks loudest there; 0 where none does."""
+    return max((log_total(t[scope]) for t in tallies.values() if scope in t), default=0.0)
+
+
+def explains(tally: Tally, scope: str, rival: str) -> bool:
     """True when `scope` explains the evidence of `rival` nearly as well."""
     if rival not in tally or scope not in tally:
         return False
     return log_total(tally[scope]) >= log_total(tally[rival]) - SAME_FAULT
+
+
+def migrated(tallies: Tallies, old: FoldRules, new: FoldRules) -> dict[str, Tally]:
+    """The tallies under new rules: places and channels that are gone leave, new channels of
+    a family start with no evidence."""
+    result: dict[str, Tally] = {}
+    for family, tally in tallies.items():
+        if family in new.rows:
+            result[family] = {
+                scope: _realigned(logs, old, new, family)
+                for scope, logs in tally.items()
+                if scope in new.place
+            }
+    return result
+
+
+def _realigned(
+    logs: Sequence[float], old: FoldRules, new: FoldRules, family: str
+) -> tuple[float, ...]:
+    parts: dict[str, Sequence[float]] = {}
+    at = 0
+    for channel in old.channels_of(family):
+        size = _size(channel, old)
+        parts[channel], at = logs[at : at + size], at + size
+    fresh = math.log(_TINY)
+    return tuple(
+        value
+        for channel in new.channels_of(family)
+        for value in parts.get(channel, (fresh,) * _size(channel, new))
+    )
+
+
+def _size(channel: str, rules: FoldRules) -> int:
+    return len(EPS_GRID) if channel in rules.events else len(DROP_GRID)

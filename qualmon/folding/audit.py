@@ -1,14 +1,20 @@
-"""The audit of declared bounds: unproven, proven, refuted (statistics A.6)."""
+"""The audit of declared bounds: unproven, proven, refuted (statistics A.3, A.6).
+
+A bound is proven once the pooled answers of a suite and model put its rate below the declared
+one, while no probe stood out and no platform's bad answers came together in one round. It is
+then trusted for the targets that answered their part and do not stand out themselves: what
+differs from its first round on is no news, and never a page.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from qualmon.folding.evidence import is_hit
+from qualmon.folding.evidence import Cell
+from qualmon.folding.rules import FoldRules
 from qualmon.folding.state import Pool
-from qualmon.stats.bounds import confidence_sequence, stands_out, upper_limit
-from qualmon.types import ClosedRound, ScoredMember
+from qualmon.stats.bounds import refuted, stands_out, upper_limit
 
 #: Error of the sequence that refutes a bound: a true bound is refuted once in a hundred lives.
 REFUTE_ALPHA = 0.01
@@ -16,8 +22,8 @@ REFUTE_ALPHA = 0.01
 
 def updated(
     pools: Mapping[str, Pool],
-    rnd: ClosedRound,
-    bounds: Mapping[str, float],
+    cells: Mapping[str, Cell],
+    rules: FoldRules,
     frozen: Mapping[str, set[str]],
 ) -> dict[str, Pool]:
     """The pools after a round; `frozen` names targets per channel whose answers are suspect.
@@ -25,38 +31,65 @@ def updated(
     Suspect answers teach nothing: a fault must not become the new normal while it is judged.
     """
     result = dict(pools)
-    for channel, bound in bounds.items():
+    for channel in rules.events:
         fresh = [
-            member
-            for member in rnd.members
-            if channel in member.scores and member.member.target not in frozen[channel]
+            cell
+            for cell in cells.values()
+            if channel in cell.counts and cell.target not in frozen[channel]
         ]
         if fresh:
-            pool = _counted(result.get(channel, Pool()), fresh, channel)
-            result[channel] = replace(pool, status=_status(pool, bound))
+            pool = _counted(result.get(channel, Pool()), fresh, channel, rules.bounds[channel])
+            result[channel] = judged(pool, rules.bounds[channel])
     return result
 
 
-def _counted(pool: Pool, members: Sequence[ScoredMember], channel: str) -> Pool:
-    probes = dict(pool.probes)
+def _counted(pool: Pool, fresh: Iterable[Cell], channel: str, bound: float) -> Pool:
+    probes, targets = dict(pool.probes), dict(pool.targets)
+    together: dict[str, tuple[int, int]] = {}
     n = hits = 0
-    for member in members:
-        score = member.scores[channel]
-        if score.value is None:
-            continue
-        bad = is_hit(score)
-        seen, missed = probes.get(member.member.probe, (0, 0))
-        probes[member.member.probe] = (seen + 1, missed + bad)
-        n, hits = n + 1, hits + bad
-    return replace(pool, n=pool.n + n, hits=pool.hits + hits, probes=probes)
+    for cell in fresh:
+        for probe, (more, bad) in cell.counts[channel].items():
+            n, hits = n + more, hits + bad
+            _add(probes, probe, more, bad)
+            _add(targets, cell.target, more, bad)
+            _add(together, cell.platform, more, bad)
+    n, hits = pool.n + n, pool.hits + hits
+    burst = n if _burst(together.values(), n, bound) else pool.burst
+    return replace(pool, n=n, hits=hits, probes=probes, targets=targets, burst=burst)
 
 
-def _status(pool: Pool, bound: float) -> str:
-    if pool.hits and confidence_sequence(pool.n, pool.hits, REFUTE_ALPHA)[0] > bound:
-        return "refuted"
-    if pool.status in ("proven", "refuted"):
-        return pool.status
-    if upper_limit(pool.n, pool.hits) > bound:
-        return "unproven"
-    odd = any(stands_out(n, hits, bound, len(pool.probes)) for n, hits in pool.probes.values())
-    return "unproven" if odd else "proven"
+def _add(counts: dict[str, tuple[int, int]], key: str, n: int, hits: int) -> None:
+    before = counts.get(key, (0, 0))
+    counts[key] = (before[0] + n, before[1] + hits)
+
+
+def _burst(together: Iterable[tuple[int, int]], n: int, bound: float) -> bool:
+    """True when one platform's answers of a round go bad together more than chance allows."""
+    return any(stands_out(m, hits, bound, alternatives=n // m) for m, hits in together if hits > 1)
+
+
+def judged(pool: Pool, bound: float) -> Pool:
+    """The pool with its status and trusted targets brought up to date."""
+    if refuted(pool.n, pool.hits, bound, REFUTE_ALPHA):
+        return replace(pool, status="refuted", trusted=())
+    if pool.status == "unproven" and _is_proven(pool, bound):
+        pool = replace(pool, status="proven")
+    return replace(pool, trusted=_trusted(pool, bound)) if pool.status == "proven" else pool
+
+
+def _is_proven(pool: Pool, bound: float) -> bool:
+    quiet = pool.n - pool.burst
+    if upper_limit(pool.n, pool.hits) > bound or upper_limit(quiet, 0) > bound:
+        return False
+    return not any(stands_out(n, hits, bound, len(pool.probes)) for n, hits in pool.probes.values())
+
+
+def _trusted(pool: Pool, bound: float) -> tuple[str, ...]:
+    """Those trusted before, and those with a third of an equal part of the proof's answers."""
+    needed = 1.0 / bound / len(pool.targets)
+    return tuple(
+        target
+        for target, (n, hits) in sorted(pool.targets.items())
+        if target in pool.trusted
+        or (n >= needed and not stands_out(n, hits, bound, len(pool.targets)))
+    )

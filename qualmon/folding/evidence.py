@@ -7,10 +7,12 @@ that is decided by earlier rounds, never by the present one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qualmon.folding.rules import EVENT_LEVEL, MISSING_TOKENS, FoldRules
 from qualmon.folding.state import FoldState, Hit, Pool, TargetState
@@ -18,29 +20,46 @@ from qualmon.stats import bets
 from qualmon.stats.bounds import upper_limit
 from qualmon.stats.esr import Floats
 from qualmon.stats.grids import DROP_GRID, EPS_GRID, SATURATION
-from qualmon.types import ClosedRound, Score, ScoredMember
+from qualmon.types import ClosedRound, Score, ScoredMember, Slot
 
-#: Rounds of silence after which a channel counts as not offered by a target.
+#: Rounds asked in vain after which a channel counts as not offered by a target.
 SILENT_ROUNDS = 12
 #: Bounds below this are never used unless proven (statistics A.6).
 BOUND_FLOOR = 1e-4
 
+Flags = NDArray[np.bool_]
+Counts = dict[str, dict[str, tuple[int, int]]]
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Cell:
-    """One target in one round.
+    """One target in one round. Arrays have one row per event channel or token channel.
 
-    ratios: per event channel, r of each member that enters. grids: per token channel, the
-    factor of each member that enters. counts: (answers judged, hits) per channel.
+    offered: channels that the target is known to judge. trusted: event channels whose bound
+    is proven for it. answers, bad: what enters bets on event channels. factor: product of the
+    bets of trusted event channels, shape (events, 10), ones elsewhere; token_factor likewise,
+    (tokens, 13). counts: (answers judged, hits) by channel, then by probe.
     """
 
     target: str
-    ratios: dict[str, list[float]] = field(default_factory=dict)
-    grids: dict[str, list[Floats]] = field(default_factory=dict)
-    counts: dict[str, tuple[int, int]] = field(default_factory=dict)
-    hits: list[Hit] = field(default_factory=list)
-    bad_identities: set[str] = field(default_factory=set)
-    identities: set[str] = field(default_factory=set)
+    platform: str
+    offered: Flags
+    token_offered: Flags
+    trusted: Flags
+    answers: Floats
+    bad: Floats
+    factor: Floats
+    token_factor: Floats
+    asked: frozenset[str] = frozenset()
+    counts: Counts = field(default_factory=dict)
+    hits: tuple[Hit, ...] = ()
+    identities: frozenset[str] = frozenset()
+    bad_identities: frozenset[str] = frozenset()
+
+    def judged(self, channel: str) -> tuple[int, int]:
+        """(answers, hits) of one channel over all probes."""
+        parts = self.counts.get(channel, {}).values()
+        return sum(n for n, _ in parts), sum(hits for _, hits in parts)
 
 
 def is_hit(score: Score) -> bool:
@@ -50,55 +69,123 @@ def is_hit(score: Score) -> bool:
     return score.value >= (EVENT_LEVEL if score.kind == "e_value" else 1.0)
 
 
-def pool_key(rnd: ClosedRound) -> str:
+def pool_key(slot: Slot) -> str:
     """Bounds are audited over the probes of one suite and model."""
-    return f"{rnd.slot.suite}/{rnd.slot.model}"
+    return f"{slot.suite}/{slot.model}"
 
 
 def working_bound(pool: Pool, declared: float) -> float:
-    """The rate that r is taken against: the declared one once proven, else no less than the
-    upper confidence limit of what was seen before this round."""
-    if pool.status == "proven":
-        return declared
+    """The rate that r is taken against where the declared one is not proven: no less than
+    the upper confidence limit of what was seen before this round."""
     return max(declared, BOUND_FLOOR, upper_limit(pool.n, pool.hits))
 
 
-def cells(rnd: ClosedRound, state: FoldState, rules: FoldRules) -> dict[str, Cell]:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is fixed for a round before any of its outcomes is looked at.
+
+    proven: declared bounds, working: the cautious ones, both shape (events,). good: factors
+    of 0, 1, 2, ... good answers. feeds: flags of event and token channels by probe.
+    """
+
+    rules: FoldRules
+    slot: Slot
+    trust: Mapping[str, frozenset[str]]
+    proven: Floats
+    working: Floats
+    good: Floats
+    feeds: Mapping[str, tuple[Flags, Flags]]
+
+
+def terms(rnd: ClosedRound, state: FoldState, rules: FoldRules) -> Terms:
+    """The terms of a round, from the state before it and the plan of whom to ask what."""
+    pools = state.pools.get(pool_key(rnd.slot), {})
+    known = [pools.get(channel, Pool()) for channel in rules.events]
+    declared = [rules.bounds[channel] for channel in rules.events]
+    return Terms(
+        rules=rules,
+        slot=rnd.slot,
+        trust={c: frozenset(pool.trusted) for c, pool in zip(rules.events, known, strict=True)},
+        proven=np.array(declared),
+        working=np.array([working_bound(p, d) for p, d in zip(known, declared, strict=True)]),
+        good=bets.good_answers(len(rnd.members), EPS_GRID),
+        feeds={
+            probe: _fed(rules, f"{rnd.slot.suite}/{probe}")
+            for probe in {member.member.probe for member in rnd.members}
+        },
+    )
+
+
+def _fed(rules: FoldRules, probe: str) -> tuple[Flags, Flags]:
+    fed = set(rules.feeds.get(probe, rules.channels))
+    return _flags(rules.events, fed), _flags(rules.tokens, fed)
+
+
+def _flags(channels: Sequence[str], chosen: Iterable[str]) -> Flags:
+    wanted = set(chosen)
+    return np.array([channel in wanted for channel in channels], dtype=np.bool_)
+
+
+def cells(rnd: ClosedRound, state: FoldState, given: Terms) -> dict[str, Cell]:
     """The round's cells by target, members in fold order."""
-    pools = state.pools.get(pool_key(rnd), {})
-    bounds = {c: working_bound(pools.get(c, Pool()), rules.bounds[c]) for c in rules.events}
-    result: dict[str, Cell] = {}
+    members = sorted(rnd.members, key=lambda member: member.member.sort_key)
     empty = TargetState()
-    for member in sorted(rnd.members, key=lambda m: m.member.sort_key):
-        key = member.member.target
-        cell = result.setdefault(key, Cell(key))
-        offered = _offered(state.targets.get(key, empty), rules.channels)
-        fed = set(rules.feeds.get(f"{rnd.slot.suite}/{member.member.probe}", rules.channels))
-        _bet(cell, member, offered & fed, bounds, rules)
-        _count(cell, member)
-    return result
+    return {
+        target: _cell(target, list(group), state.targets.get(target, empty), given)
+        for target, group in groupby(members, key=lambda member: member.member.target)
+    }
 
 
-def _offered(target: TargetState, channels: Sequence[str]) -> set[str]:
-    return {c for c in channels if target.silent.get(c, SILENT_ROUNDS) < SILENT_ROUNDS}
+def _cell(target: str, members: Sequence[ScoredMember], past: TargetState, given: Terms) -> Cell:
+    rules = given.rules
+    offered = {c for c in rules.channels if past.silent.get(c, SILENT_ROUNDS) < SILENT_ROUNDS}
+    trusted = _flags(rules.events, (c for c in rules.events if target in given.trust[c]))
+    live, token_live = _flags(rules.events, offered), _flags(rules.tokens, offered)
+    fed = np.array([given.feeds[m.member.probe][0] for m in members]) & live
+    bad = np.array([[_bad(m, c) for c in rules.events] for m in members], dtype=np.bool_) & fed
+    answers, wrong = fed.sum(axis=0), bad.sum(axis=0)
+    cell = Cell(
+        target=target,
+        platform=rules.platforms[target],
+        offered=live,
+        token_offered=token_live,
+        trusted=trusted,
+        answers=answers.astype(np.float64),
+        bad=wrong.astype(np.float64),
+        factor=_event_factor(answers, wrong, trusted, given),
+        token_factor=_token_factor(members, token_live, given),
+    )
+    return _with_counts(cell, members, given)
 
 
-def _bet(
-    cell: Cell,
-    member: ScoredMember,
-    offered: set[str],
-    bounds: Mapping[str, float],
-    rules: FoldRules,
-) -> None:
-    for channel in rules.events:
-        if channel in offered:
-            score = member.scores.get(channel)
-            bad = 1.0 if score is not None and is_hit(score) else 0.0
-            cell.ratios.setdefault(channel, []).append(bets.event_ratio(bad, bounds[channel]))
-    for channel in rules.tokens:
-        if channel in offered:
-            score = member.scores.get(channel)
-            cell.grids.setdefault(channel, []).append(_grid(score))
+def _bad(member: ScoredMember, channel: str) -> bool:
+    score = member.scores.get(channel)
+    return score is not None and is_hit(score)
+
+
+def _event_factor(
+    answers: NDArray[np.int64], bad: NDArray[np.int64], trusted: Flags, given: Terms
+) -> Floats:
+    """Product over answers of the bets against proven bounds, good answers first."""
+    factor = np.where(trusted[:, None], given.good[answers - bad], 1.0)
+    for row in np.flatnonzero(trusted & (bad > 0)):
+        bet = bets.contamination(bets.event_ratio(1.0, float(given.proven[row])), EPS_GRID)
+        factor[row] = bets.product([factor[row], *[bet] * int(bad[row])], len(EPS_GRID))
+    return factor
+
+
+def _token_factor(members: Sequence[ScoredMember], offered: Flags, given: Terms) -> Floats:
+    """Product over answers of self-normalised bets: exact under any dependence."""
+    factor = np.ones((len(given.rules.tokens), len(DROP_GRID)))
+    for row in np.flatnonzero(offered):
+        channel = given.rules.tokens[row]
+        grids = (
+            _grid(member.scores.get(channel))
+            for member in members
+            if given.feeds[member.member.probe][1][row]
+        )
+        factor[row] = bets.product(grids, len(DROP_GRID))
+    return factor
 
 
 def _grid(score: Score | None) -> Floats:
@@ -107,35 +194,67 @@ def _grid(score: Score | None) -> Floats:
     return np.minimum(np.asarray(score.grid, dtype=np.float64), SATURATION)
 
 
-def _count(cell: Cell, member: ScoredMember) -> None:
+def _with_counts(cell: Cell, members: Sequence[ScoredMember], given: Terms) -> Cell:
+    counts: Counts = {}
+    hits: list[Hit] = []
+    guilty: set[str] = set()
+    for member in members:
+        probe = member.member.probe
+        for channel, score in member.scores.items():
+            if score.value is None or score.kind not in ("event", "e_value"):
+                continue
+            bad, by_probe = is_hit(score), counts.setdefault(channel, {})
+            n, wrong = by_probe.get(probe, (0, 0))
+            by_probe[probe] = (n + 1, wrong + bad)
+            if bad:
+                hits.append(_hit(member, channel, given))
+                guilty.add(member.member.identity)
+    return replace(
+        cell,
+        asked=_asked(members, given),
+        counts=counts,
+        hits=tuple(sorted(hits)),
+        identities=frozenset(member.member.identity for member in members),
+        bad_identities=frozenset(guilty),
+    )
+
+
+def _asked(members: Sequence[ScoredMember], given: Terms) -> frozenset[str]:
+    feeds = [given.feeds[member.member.probe] for member in members]
+    events = np.any([flags for flags, _ in feeds], axis=0)
+    tokens = np.any([flags for _, flags in feeds], axis=0)
+    channels = zip(given.rules.channels, [*events, *tokens], strict=True)
+    return frozenset(channel for channel, fed in channels if fed)
+
+
+def _hit(member: ScoredMember, channel: str, given: Terms) -> Hit:
     who = member.member
-    cell.identities.add(who.identity)
-    for channel in sorted(member.scores):
-        score = member.scores[channel]
-        if score.kind not in ("event", "e_value") or score.value is None:
-            continue
-        n, hits = cell.counts.get(channel, (0, 0))
-        bad = is_hit(score)
-        cell.counts[channel] = (n + 1, hits + bad)
-        if bad:
-            cell.bad_identities.add(who.identity)
-            cell.hits.append(Hit(who.slot.due, who.target, who.probe, channel, who.id))
+    proven = channel in given.rules.tokens or who.target in given.trust.get(channel, ())
+    return Hit(who.slot.due, who.target, who.probe, channel, who.id, proven)
 
 
-def event_factor(parts: Sequence[Sequence[float]], *, proven: bool) -> Floats:
-    """Factor of one channel from the r's of several targets of one platform, shape (10,).
+def hushed(
+    found: Mapping[str, Cell], mute: Mapping[str, set[str]], rules: FoldRules
+) -> dict[str, Cell]:
+    """The cells with every bet of `mute` (channel -> targets) taken out: factor 1, no hours."""
+    silenced: dict[str, set[str]] = {}
+    for channel, targets in mute.items():
+        for target in targets:
+            silenced.setdefault(target, set()).add(channel)
+    return {
+        target: _hushed(cell, silenced[target], rules) if target in silenced else cell
+        for target, cell in found.items()
+    }
 
-    A proven bound holds answer by answer, so its bets multiply. Otherwise answers of one
-    platform and round may share a shock: their r's are averaged into one bet.
-    """
-    ratios = [r for part in parts for r in part]
-    if not ratios:
-        return np.ones(len(EPS_GRID))
-    if not proven:
-        return bets.contamination(sum(ratios) / len(ratios), EPS_GRID)
-    return bets.product((bets.contamination(r, EPS_GRID) for r in ratios), len(EPS_GRID))
 
-
-def token_factor(parts: Sequence[Sequence[Floats]]) -> Floats:
-    """Product over answers of a self-normalised bet, shape (13,): exact under any dependence."""
-    return bets.product((grid for part in parts for grid in part), len(DROP_GRID))
+def _hushed(cell: Cell, channels: set[str], rules: FoldRules) -> Cell:
+    events, tokens = _flags(rules.events, channels), _flags(rules.tokens, channels)
+    return replace(
+        cell,
+        offered=cell.offered & ~events,
+        token_offered=cell.token_offered & ~tokens,
+        answers=np.where(events, 0.0, cell.answers),
+        bad=np.where(events, 0.0, cell.bad),
+        factor=np.where(events[:, None], 1.0, cell.factor),
+        token_factor=np.where(tokens[:, None], 1.0, cell.token_factor),
+    )

@@ -2,119 +2,151 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qualmon.folding.evidence import Cell, event_factor, token_factor
+from qualmon.folding.evidence import Cell, Flags, Terms
 from qualmon.folding.rules import FoldRules
 from qualmon.folding.state import FoldState
-from qualmon.stats import bets, esr
+from qualmon.stats import esr
 from qualmon.stats.esr import Floats, Masses
-from qualmon.stats.grids import DROP_GRID, EPS_GRID
-from qualmon.types import Node, Slot, family_of
+from qualmon.stats.grids import EPS_GRID, SATURATION
+from qualmon.types import Node
 
 #: A gap earns no evidence: monitored hours per update are capped at this many intervals.
 GAP_INTERVALS = 2
 
 
-def factors(
-    node: Node,
-    cells: Mapping[str, Cell],
-    rules: FoldRules,
-    proven: set[str],
-    mute: Mapping[str, set[str]],
-) -> tuple[Floats, Floats]:
-    """Bets of a round on one node: shapes (event channels, 10) and (token channels, 13).
+@dataclass(frozen=True, slots=True)
+class Bets:
+    """A round's bets on one node, shapes (events, 10) and (tokens, 13), and which channels
+    were watched there at all: the others earn no hours."""
 
-    mute: per family, targets under an open incident; they count as factor 1.
+    events: Floats
+    tokens: Floats
+    watched: Flags
+    token_watched: Flags
+
+
+def factors(node: Node, cells: Mapping[str, Cell], given: Terms) -> Bets | None:
+    """Bets of a round on one node; None when the round asked none of its targets.
+
+    A proven bound holds answer by answer, so its bets multiply. Otherwise the answers of one
+    platform and round may share a shock: they are averaged into one bet.
     """
-    events = np.ones((len(rules.events), len(EPS_GRID)))
-    tokens = np.ones((len(rules.tokens), len(DROP_GRID)))
     present = [cells[target] for target in node.targets if target in cells]
-    for c, channel in enumerate(rules.events):
-        quiet = mute.get(family_of(channel), set())
-        parts = [cell for cell in present if cell.target not in quiet and channel in cell.ratios]
-        if parts:
-            events[c] = _by_platform(channel, parts, rules, proven=channel in proven)
-    for c, channel in enumerate(rules.tokens):
-        quiet = mute.get(family_of(channel), set())
-        tokens[c] = token_factor(
-            [cell.grids.get(channel, []) for cell in present if cell.target not in quiet]
-        )
-    return events, tokens
+    if not present:
+        return None
+    events, tokens = present[0].factor, present[0].token_factor
+    watched, token_watched = present[0].offered, present[0].token_offered
+    with np.errstate(over="ignore"):
+        for cell in present[1:]:
+            events = np.minimum(events * cell.factor, SATURATION)
+            tokens = np.minimum(tokens * cell.token_factor, SATURATION)
+            watched = watched | cell.offered
+            token_watched = token_watched | cell.token_offered
+        for shared in _shared(present, given):
+            events = np.minimum(events * shared, SATURATION)
+    return Bets(events, tokens, watched, token_watched)
 
 
-def _by_platform(channel: str, parts: Sequence[Cell], rules: FoldRules, *, proven: bool) -> Floats:
-    groups: dict[str, list[Sequence[float]]] = {}
-    for cell in parts:
-        groups.setdefault(rules.platforms[cell.target], []).append(cell.ratios[channel])
-    each = (event_factor(group, proven=proven) for _, group in sorted(groups.items()))
-    return bets.product(each, len(EPS_GRID))
-
-
-def stepped(
-    state: FoldState,
-    slot: Slot,
-    rules: FoldRules,
-    touched: Mapping[int, tuple[Floats, Floats]],
-) -> FoldState:
-    """All touched nodes after the round; `touched` maps node index to its factors."""
-    at = (slot.due - rules.started) / 3600.0
-    interval = slot.every / 3600.0
-    events = Masses(state.events.mass.copy(), state.events.moment.copy())
-    tokens = Masses(state.tokens.mass.copy(), state.tokens.moment.copy())
-    updated = state.updated.copy()
-    weight = rules.channel_weight()
-    per_event = np.array([[weight[c] / len(EPS_GRID)] for c in rules.events]).reshape(-1, 1)
-    per_token = np.array([[weight[c] / len(DROP_GRID)] for c in rules.tokens]).reshape(-1, 1)
-    for i, (event_bets, token_bets) in sorted(touched.items()):
-        last = updated[i]
-        hours = interval if np.isnan(last) else at - float(last)
-        drift = rules.nodes[i].weight * max(0.0, min(hours, GAP_INTERVALS * interval))
-        for bank, part, factor in (
-            (events, per_event, event_bets),
-            (tokens, per_token, token_bets),
-        ):
-            row = esr.step(Masses(bank.mass[i], bank.moment[i]), drift * part, at, factor)
-            bank.mass[i], bank.moment[i] = row
-        updated[i] = at
-    return replace(state, events=events, tokens=tokens, updated=updated)
-
-
-def family_rows(rules: FoldRules, family: str) -> tuple[list[int], list[int]]:
-    """Indices of a family's event channels and token channels."""
-    events = [i for i, channel in enumerate(rules.events) if family_of(channel) == family]
-    tokens = [i for i, channel in enumerate(rules.tokens) if family_of(channel) == family]
-    return events, tokens
-
-
-def family_mass(state: FoldState, rules: FoldRules, family: str) -> Floats:
-    """Mass of each node for one family, shape (nodes,), in budget hours."""
-    event_rows, token_rows = family_rows(rules, family)
-    result = np.zeros(len(rules.nodes))
-    for row in event_rows:
-        result = result + esr.total(state.events.mass[:, row, :])
-    for row in token_rows:
-        result = result + esr.total(state.tokens.mass[:, row, :])
+def _shared(present: Iterable[Cell], given: Terms) -> list[Floats]:
+    """Per platform, one bet a channel on the mean of the answers without a proven bound."""
+    groups: dict[str, tuple[Floats, Floats]] = {}
+    for cell in present:
+        loose = ~cell.trusted & (cell.answers > 0)
+        if loose.any():
+            n, bad = groups.get(cell.platform, (0.0, 0.0))
+            groups[cell.platform] = (n + cell.answers * loose, bad + cell.bad * loose)
+    eps = np.asarray(EPS_GRID)
+    result = []
+    for _, (n, bad) in sorted(groups.items()):
+        ratio = np.where(n > 0, bad / np.maximum(n, 1.0) / given.working, 1.0)
+        result.append((1.0 - eps) + eps * ratio[:, None])
     return result
 
 
-def cleared(state: FoldState, rules: FoldRules, family: str, targets: set[str]) -> FoldState:
-    """Zeroes a family's masses at every node that shares a target with `targets`."""
-    rows = [i for i, node in enumerate(rules.nodes) if targets.intersection(node.targets)]
-    event_rows, token_rows = family_rows(rules, family)
+def stepped(state: FoldState, touched: Mapping[int, Bets], given: Terms) -> FoldState:
+    """All touched nodes after the round; `touched` maps a node's index to its bets."""
+    if not touched:
+        return state
+    chosen = sorted(touched)
+    at = (given.slot.due - given.rules.started) / 3600.0
+    drift = _weighted_hours(state, chosen, at, given)
+    event_part, token_part = given.rules.drift_parts
+    found = [touched[i] for i in chosen]
+    updated = state.updated.copy()
+    updated[chosen] = at
     return replace(
         state,
-        events=_zeroed(state.events, rows, event_rows),
-        tokens=_zeroed(state.tokens, rows, token_rows),
+        events=_step(
+            state.events,
+            chosen,
+            drift * event_part * np.array([b.watched for b in found])[:, :, None],
+            at,
+            np.array([b.events for b in found]),
+        ),
+        tokens=_step(
+            state.tokens,
+            chosen,
+            drift * token_part * np.array([b.token_watched for b in found])[:, :, None],
+            at,
+            np.array([b.tokens for b in found]),
+        ),
+        updated=updated,
     )
 
 
-def _zeroed(bank: Masses, nodes: Sequence[int], channels: Sequence[int]) -> Masses:
+def _weighted_hours(state: FoldState, chosen: list[int], at: float, given: Terms) -> Floats:
+    """Weight x hours since each node's last update, shape (nodes, 1, 1): slot times only."""
+    interval = given.slot.every / 3600.0
+    since = at - state.updated[chosen]
+    hours = np.where(np.isnan(since), interval, np.clip(since, 0.0, GAP_INTERVALS * interval))
+    weights = np.array([given.rules.nodes[i].weight for i in chosen])
+    return np.asarray((weights * hours)[:, None, None])
+
+
+def _step(bank: Masses, chosen: list[int], drift: Floats, at: float, factor: Floats) -> Masses:
+    now = esr.step(Masses(bank.mass[chosen], bank.moment[chosen]), drift, at, factor)
     mass, moment = bank.mass.copy(), bank.moment.copy()
-    for i in nodes:
-        mass[i, channels, :] = 0.0
-        moment[i, channels, :] = 0.0
+    mass[chosen], moment[chosen] = now
+    return Masses(mass, moment)
+
+
+def channel_masses(state: FoldState) -> tuple[Floats, Floats]:
+    """Mass of each node and channel, shapes (nodes, events) and (nodes, tokens)."""
+    return esr.total(state.events.mass), esr.total(state.tokens.mass)
+
+
+def family_masses(state: FoldState, rules: FoldRules) -> dict[str, Floats]:
+    """Mass of each node, shape (nodes,), in budget hours, by family."""
+    events, tokens = channel_masses(state)
+    result = {}
+    for family, rows in rules.rows.items():
+        mass = np.zeros(len(rules.nodes))
+        for row in rows.events:
+            mass = mass + events[:, row]
+        for row in rows.tokens:
+            mass = mass + tokens[:, row]
+        result[family] = mass
+    return result
+
+
+def cleared(state: FoldState, rules: FoldRules, family: str, targets: Iterable[str]) -> FoldState:
+    """Zeroes a family's masses at every node that shares a target with `targets`."""
+    chosen, rows = rules.touching(targets), rules.rows[family]
+    return replace(
+        state,
+        events=_zeroed(state.events, chosen, rows.events),
+        tokens=_zeroed(state.tokens, chosen, rows.tokens),
+    )
+
+
+def _zeroed(bank: Masses, nodes: Iterable[int], channels: Iterable[int]) -> Masses:
+    mass, moment = bank.mass.copy(), bank.moment.copy()
+    where = np.ix_(list(nodes), list(channels))
+    mass[where] = 0.0
+    moment[where] = 0.0
     return Masses(mass, moment)

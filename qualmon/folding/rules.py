@@ -9,8 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from qualmon.stats.esr import Floats
+from qualmon.stats.grids import DROP_GRID, EPS_GRID
 from qualmon.stats.hierarchy import channel_weights, node_weights
 from qualmon.types import ChannelInfo, Node, Target, family_of
 
@@ -21,14 +26,21 @@ EVENT_LEVEL = 100.0
 MISSING_TOKENS = 128
 
 
-@dataclass(frozen=True, slots=True)
+class Rows(NamedTuple):
+    """Where a family's channels stand in the state's two arrays."""
+
+    events: tuple[int, ...]
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class FoldRules:
     """One epoch. Times in seconds, budget in hours, shares in [0, 1].
 
     events / tokens: channels bet on the share grid and on the token-drop grid, sorted.
     bounds: healthy rate per channel. feeds: channels of each probe, by ``suite/probe``;
     versions: the probe's version likewise.
-    platforms: shared-shock component of each target.
+    platforms: shared-shock component of each target; its keys are the targets of the epoch.
     """
 
     started: float
@@ -45,20 +57,59 @@ class FoldRules:
     clean_for: float
     recovery_alpha: float
 
-    @property
+    @cached_property
     def channels(self) -> tuple[str, ...]:
         """All channels that can open an incident."""
         return self.events + self.tokens
 
+    @cached_property
+    def rows(self) -> Mapping[str, Rows]:
+        """Rows of each family, families sorted."""
+        return {
+            family: Rows(
+                tuple(i for i, c in enumerate(self.events) if family_of(c) == family),
+                tuple(i for i, c in enumerate(self.tokens) if family_of(c) == family),
+            )
+            for family in sorted({family_of(channel) for channel in self.channels})
+        }
+
     @property
     def families(self) -> tuple[str, ...]:
         """Families of those channels, sorted."""
-        return tuple(sorted({family_of(channel) for channel in self.channels}))
+        return tuple(self.rows)
 
-    def channel_weight(self) -> dict[str, float]:
-        """Part of a node's weight that each channel gets."""
+    def channels_of(self, family: str) -> tuple[str, ...]:
+        """A family's channels in the order of its rows, events first; none if unknown."""
+        rows = self.rows.get(family, Rows((), ()))
+        return (*(self.events[i] for i in rows.events), *(self.tokens[i] for i in rows.tokens))
+
+    @cached_property
+    def place(self) -> Mapping[str, int]:
+        """Index of each node by its scope."""
+        return {node.scope: i for i, node in enumerate(self.nodes)}
+
+    @cached_property
+    def around(self) -> Mapping[str, tuple[int, ...]]:
+        """Indices of the nodes that each target belongs to, rising."""
+        found: dict[str, list[int]] = {}
+        for i, node in enumerate(self.nodes):
+            for target in node.targets:
+                found.setdefault(target, []).append(i)
+        return {target: tuple(indices) for target, indices in found.items()}
+
+    def touching(self, targets: Iterable[str]) -> list[int]:
+        """Indices of the nodes that hold any of `targets`, rising."""
+        return sorted({i for target in targets for i in self.around.get(target, ())})
+
+    @cached_property
+    def drift_parts(self) -> tuple[Floats, Floats]:
+        """Part of a node's weight that each bet gets: shapes (events, 1) and (tokens, 1)."""
         weights = channel_weights([family_of(channel) for channel in self.channels])
-        return dict(zip(self.channels, weights, strict=True))
+        split = len(self.events)
+        return (
+            np.array(weights[:split]).reshape(-1, 1) / len(EPS_GRID),
+            np.array(weights[split:]).reshape(-1, 1) / len(DROP_GRID),
+        )
 
     def dump(self) -> bytes:
         """Canonical JSON; equal rules give equal bytes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qualmon.folding.nodes import family_mass
+from qualmon.folding.nodes import family_masses
 from qualmon.folding.rules import FoldRules
 from qualmon.folding.state import FoldState, TargetState
 from qualmon.stats import esr
@@ -25,11 +25,10 @@ def snapshot(
     line = esr.log10(rules.budget_hours)
     evidence = tuple(
         NodeEvidence(node.scope, family, esr.log10(float(mass[i])), line)
-        for family in rules.families
-        for mass in [family_mass(state, rules, family)]
+        for family, mass in family_masses(state, rules).items()
         for i, node in enumerate(rules.nodes)
     )
-    channels = tuple(status for target in targets for status in _channels(target, state, at))
+    channels = tuple(status for target in targets for status in _channels(target, state, rules, at))
     return FleetSnapshot(
         at=at,
         targets=tuple(targets),
@@ -40,7 +39,7 @@ def snapshot(
     )
 
 
-def _channels(target: Target, state: FoldState, at: float) -> list[ChannelStatus]:
+def _channels(target: Target, state: FoldState, rules: FoldRules, at: float) -> list[ChannelStatus]:
     seen = state.targets.get(target.key, TargetState())
     result = []
     for channel, history in sorted(seen.blocks.items()):
@@ -53,16 +52,18 @@ def _channels(target: Target, state: FoldState, at: float) -> list[ChannelStatus
                 mean=hits / n if n else 0.0,
                 n=n,
                 last_at=seen.last_at.get(channel, 0.0),
-                proven=_proven(state, target.model, channel),
+                proven=channel in rules.tokens or _proven(state, target, channel),
+                kind="e_value" if channel in rules.tokens else "event",
             )
         )
     return result
 
 
-def _proven(state: FoldState, model: str, channel: str) -> bool:
+def _proven(state: FoldState, target: Target, channel: str) -> bool:
+    """True where the channel's bound is proven for the target in every suite that asks it."""
     pools = [
         channels[channel]
         for key, channels in state.pools.items()
-        if channel in channels and key.split("/", 1)[1] == model
+        if channel in channels and key.split("/", 1)[1] == target.model
     ]
-    return bool(pools) and all(pool.status == "proven" for pool in pools)
+    return bool(pools) and all(target.key in pool.trusted for pool in pools)

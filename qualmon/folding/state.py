@@ -6,12 +6,13 @@ Rows are small and keyed by what they describe, so that a round rewrites only wh
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
 
 from qualmon.folding.rules import FoldRules
 from qualmon.stats import esr
@@ -23,20 +24,22 @@ from qualmon.types import Incident
 
 
 class Hit(NamedTuple):
-    """One bad answer on one channel."""
+    """One bad answer on one channel. proven: its bound was proven for this target then."""
 
     due: float
     target: str
     probe: str
     channel: str
     observation: str
+    proven: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
     """What is remembered of one target, by channel.
 
-    silent: rounds since the channel last judged an answer; a channel absent here never did.
+    silent: rounds that asked for the channel since it last judged an answer; a channel absent
+    here never did.
     """
 
     blocks: Mapping[str, Blocks] = field(default_factory=dict)
@@ -48,13 +51,18 @@ class TargetState:
 class Pool:
     """Audit of one channel's declared bound over one suite and model.
 
-    probes: (answers, hits) by probe. status: unproven, proven or refuted.
+    probes, targets: (answers, hits) of each. burst: `n` after the last round in which the bad
+    answers of one platform came together. status: unproven, proven or refuted. trusted:
+    targets for which a proven bound holds, sorted.
     """
 
     n: int = 0
     hits: int = 0
     probes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    targets: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    burst: int = 0
     status: str = "unproven"
+    trusted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +71,19 @@ class OpenIncident:
 
     tally: per family and candidate scope, log masses of every bet since the opening, the
     basis of attribution. windows: counts of the main channel per target and candidate onset.
-    support: distinct (probe, slot time) with a hit, the first 64.
+    support: distinct (probe, slot time, proven) with a hit, the first 64. provable: an alarm
+    rested on proven bounds alone; else doubtful names the channels whose bounds are not.
     """
 
     incident: Incident
     channel: str
+    provable: bool
+    doubtful: tuple[str, ...]
     tally: Mapping[str, Mapping[str, tuple[float, ...]]]
     starts: tuple[float, ...]
     windows: Mapping[str, tuple[tuple[int, int], ...]]
-    support: tuple[tuple[str, float], ...]
+    support: tuple[tuple[str, float, bool], ...]
     recovery: Recovery
-    steps: int = 0
 
     def windows_of(self, targets: tuple[str, ...]) -> tuple[Window, ...]:
         """Counts since each candidate onset, summed over `targets`."""
@@ -113,34 +123,38 @@ def initial(rules: FoldRules) -> FoldState:
 
 
 def dump(state: FoldState, rules: FoldRules, keys: set[str] | None = None) -> dict[str, bytes]:
-    """Rows by key; only those of `keys` when given. Equal states give equal bytes."""
-    rows: dict[str, Any] = {}
-    for i, node in enumerate(rules.nodes):
-        rows[f"node/{node.scope}"] = lambda i=i: _node_row(state, i)
-    for key, target in state.targets.items():
-        rows[f"target/{key}"] = lambda target=target: _target_row(target)
-    for pool, channels in state.pools.items():
-        rows[f"pool/{pool}"] = lambda channels=channels: {c: asdict(p) for c, p in channels.items()}
-    for key, open_incident in state.incidents.items():
-        rows[f"incident/{key}"] = lambda item=open_incident: asdict(item)
+    """Rows by key; only those of `keys` when given, empty for what is gone.
+
+    Equal states give equal bytes.
+    """
+    rows: dict[str, Callable[[], Any]] = {
+        f"node/{node.scope}": partial(_node_row, state, i) for i, node in enumerate(rules.nodes)
+    }
+    for prefix, items in (
+        ("target", state.targets),
+        ("pool", state.pools),
+        ("incident", state.incidents),
+    ):
+        rows |= {f"{prefix}/{key}": partial(_itself, item) for key, item in items.items()}
     rows["fleet"] = lambda: {"hits": state.hits, "slots": state.slots}
     wanted = rows.keys() if keys is None else keys
     return {key: _encode(rows[key]()) if key in rows else b"" for key in sorted(wanted)}
 
 
 def _encode(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY
+    return orjson.dumps(value, default=list, option=options)  # list: named tuples
 
 
-def _target_row(target: TargetState) -> dict[str, Any]:
-    return {"blocks": target.blocks, "silent": target.silent, "last_at": target.last_at}
+def _itself(item: object) -> object:
+    return item
 
 
 def _node_row(state: FoldState, i: int) -> dict[str, Any]:
     updated = float(state.updated[i])
     return {
-        "events": [state.events.mass[i].tolist(), state.events.moment[i].tolist()],
-        "tokens": [state.tokens.mass[i].tolist(), state.tokens.moment[i].tolist()],
+        "events": [state.events.mass[i], state.events.moment[i]],
+        "tokens": [state.tokens.mass[i], state.tokens.moment[i]],
         "updated": None if np.isnan(updated) else updated,
     }
 
@@ -148,7 +162,7 @@ def _node_row(state: FoldState, i: int) -> dict[str, Any]:
 def load(rows: Mapping[str, bytes], rules: FoldRules) -> FoldState:
     """Inverse of dump; a node without a row starts without evidence. Empty rows are gone."""
     state = initial(rules)
-    values = {key: json.loads(row) for key, row in rows.items() if row}
+    values = {key: orjson.loads(row) for key, row in rows.items() if row}
     for i, node in enumerate(rules.nodes):
         row = values.get(f"node/{node.scope}")
         if row is not None:
@@ -181,8 +195,11 @@ def _target(row: Mapping[str, Any]) -> TargetState:
 
 
 def _pool(row: Mapping[str, Any]) -> Pool:
-    probes = {probe: (n, hits) for probe, (n, hits) in row["probes"].items()}
-    return Pool(row["n"], row["hits"], probes, row["status"])
+    counts = {
+        name: {key: (n, hits) for key, (n, hits) in row[name].items()}
+        for name in ("probes", "targets")
+    }
+    return Pool(**{**row, **counts, "trusted": tuple(row["trusted"])})
 
 
 def incident_from(row: Mapping[str, Any]) -> Incident:
@@ -197,10 +214,11 @@ def _open(row: Mapping[str, Any]) -> OpenIncident:
     return OpenIncident(
         incident=incident_from(row["incident"]),
         channel=row["channel"],
+        provable=row["provable"],
+        doubtful=tuple(row["doubtful"]),
         tally={f: {s: tuple(v) for s, v in t.items()} for f, t in row["tally"].items()},
         starts=tuple(row["starts"]),
         windows={t: tuple((n, h) for n, h in pairs) for t, pairs in row["windows"].items()},
-        support=tuple((probe, due) for probe, due in row["support"]),
+        support=tuple((probe, due, proven) for probe, due, proven in row["support"]),
         recovery=Recovery(*row["recovery"]),
-        steps=row["steps"],
     )

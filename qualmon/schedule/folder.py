@@ -6,16 +6,17 @@ fold is in the log: rounds, the epoch each slot was planned under, and people's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any, Protocol
+from typing import NamedTuple, Protocol
 
-from qualmon.folding.epochs import migrated
-from qualmon.folding.fold import Folded, fold
+from qualmon.errors import StoreError
+from qualmon.folding.epochs import closed, migrated
+from qualmon.folding.fold import Folded, fold, transitions
 from qualmon.folding.rules import FoldRules
 from qualmon.folding.state import FoldState, dump, initial, load
 from qualmon.ports import FoldLog
-from qualmon.types import ClosedRound, Slot
+from qualmon.types import ClosedRound, Incident, Slot
 
 #: Row that says under which epoch the state rows were written.
 EPOCH_ROW = "epoch"
@@ -65,26 +66,36 @@ class FoldStore(FoldLog, Protocol):
         ...
 
 
+class _Standing(NamedTuple):
+    """Where the fold stands: the epoch, its rules, and the state under them."""
+
+    epoch: int
+    rules: FoldRules
+    state: FoldState
+
+
 class Folder:
-    """Folds what is closed, in order. Runs beside the store, in one thread; not thread-safe."""
+    """Folds what is closed, in order. Runs beside the store, in one thread; not thread-safe.
+
+    What it holds in memory changes only after the store took it, so that a failed commit can
+    be tried again.
+    """
 
     def __init__(self, store: FoldStore) -> None:
         self._store = store
-        self._epoch: int | None = None
-        self._rules: FoldRules | None = None
-        self._state: FoldState | None = None
+        self._standing: _Standing | None = None
         self._cursor: Slot | None = None
         self._started = False
 
     @property
     def state(self) -> FoldState | None:
         """The state after the last folded round; None before the first epoch."""
-        return self._state
+        return self._standing.state if self._standing else None
 
     @property
     def rules(self) -> FoldRules | None:
         """The rules of the last folded round's epoch."""
-        return self._rules
+        return self._standing.rules if self._standing else None
 
     @property
     def cursor(self) -> Slot | None:
@@ -92,18 +103,19 @@ class Folder:
         return self._cursor
 
     def start(self) -> None:
-        """Takes up where the store's state rows end."""
+        """Takes up where the store's state rows end. Raises StoreError."""
         rows, self._cursor = self._store.load_state()
+        self._standing = None
         if EPOCH_ROW in rows:
-            self._epoch = int(rows[EPOCH_ROW])
-            self._rules = self._rules_of(self._epoch)
-            self._state = load(rows, self._rules)
+            epoch = int(rows[EPOCH_ROW])
+            rules = self._rules_of(epoch)
+            self._standing = _Standing(epoch, rules, load(rows, rules))
         self._started = True
 
     def step(self) -> Folded | Slot | None:
         """Folds the next closed round and commits it; a missed slot is passed over.
 
-        None when nothing more is closed yet.
+        None when nothing more is closed yet. Raises StoreError; the step may be repeated.
         """
         if not self._started:
             self.start()
@@ -114,43 +126,52 @@ class Folder:
             self._store.commit_fold(found, {}, (), ())
             self._cursor = found
             return found
-        rows = self._enter_epoch(found.slot)
-        folded = self._fold(found)
-        rows |= dump(folded.state, self._known_rules(), folded.changed)
+        return self._committed(found)
+
+    def _committed(self, rnd: ClosedRound) -> Folded:
+        standing, rows, left = self._entered(rnd.slot)
+        folded = fold(standing.state, rnd, standing.rules, resolved=self._ended(standing, rnd))
+        rows |= dump(folded.state, standing.rules, folded.changed)
+        if left:
+            old = self._standing.state.incidents if self._standing else {}
+            folded = replace(
+                folded,
+                incidents=(*left, *folded.incidents),
+                transitions=(*transitions(old, left, rnd.slot), *folded.transitions),
+            )
         incidents = [asdict(incident) for incident in folded.incidents]
-        self._store.commit_fold(found.slot, rows, incidents, folded.transitions)
-        self._state, self._cursor = folded.state, found.slot
+        self._store.commit_fold(rnd.slot, rows, incidents, folded.transitions)
+        self._standing = standing._replace(state=folded.state)
+        self._cursor = rnd.slot
         return folded
 
-    def _fold(self, rnd: ClosedRound) -> Folded:
-        assert self._state is not None  # noqa: S101 - _enter_epoch set it
-        ended = {
+    def _ended(self, standing: _Standing, rnd: ClosedRound) -> frozenset[str]:
+        return frozenset(
             key
-            for key in self._state.incidents
+            for key in standing.state.incidents
             for word in self._store.acks(key)
             if word.action == "resolve" and word.at < rnd.slot.due
-        }
-        return fold(self._state, rnd, self._known_rules(), resolved=frozenset(ended))
+        )
 
-    def _known_rules(self) -> FoldRules:
-        assert self._rules is not None  # noqa: S101 - _enter_epoch set it
-        return self._rules
-
-    def _enter_epoch(self, slot: Slot) -> dict[str, bytes]:
-        """Changes the rules when the slot was planned under others; returns all rows then."""
-        epoch = self._store.epoch_of(slot)
-        if epoch is None or epoch == self._epoch:
-            return {}
+    def _entered(self, slot: Slot) -> tuple[_Standing, dict[str, bytes], tuple[Incident, ...]]:
+        """Where the fold stands in the slot's epoch; on a change of epoch also all rows, and
+        the incidents that the change ends."""
+        epoch, standing = self._store.epoch_of(slot), self._standing
+        if standing is not None and epoch in (None, standing.epoch):
+            return standing, {}, ()
+        if epoch is None:
+            raise StoreError(
+                f"slot {slot.key} was planned under no configuration",
+                remedy="Restore the store's epochs table from a backup",
+            )
         rules = self._rules_of(epoch)
-        old: Mapping[str, bytes] = {}
-        if self._state is None or self._rules is None:
-            self._state = initial(rules)
-        else:
-            old = dict.fromkeys(dump(self._state, self._rules), b"")
-            self._state = migrated(self._state, self._rules, rules)
-        self._epoch, self._rules = epoch, rules
-        rows = {**old, **dump(self._state, rules)}
-        return {**rows, EPOCH_ROW: str(epoch).encode()}
+        mark = {EPOCH_ROW: str(epoch).encode()}
+        if standing is None:
+            return _Standing(epoch, rules, initial(rules)), dump(initial(rules), rules) | mark, ()
+        entered = migrated(standing.state, standing.rules, rules)
+        gone = dict.fromkeys(dump(standing.state, standing.rules), b"")
+        left = closed(standing.state, entered, slot)
+        return _Standing(epoch, rules, entered), gone | dump(entered, rules) | mark, left
 
     def _rules_of(self, epoch: int) -> FoldRules:
         docs = {known.id: known.doc for known in self._store.epochs()}
@@ -164,9 +185,9 @@ def epoch_rules(fresh: FoldRules, current: Epoch | None) -> FoldRules:
     return replace(fresh, started=FoldRules.load(current.doc).started)
 
 
-def drain(folder: Folder) -> list[Any]:
+def drain(folder: Folder) -> list[Folded | Slot]:
     """Everything that can be folded now."""
-    results = []
+    results: list[Folded | Slot] = []
     while (result := folder.step()) is not None:
         results.append(result)
     return results

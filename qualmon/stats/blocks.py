@@ -28,19 +28,25 @@ _MAX_ROUNDS = 2**20
 def push(blocks: Blocks, start: float, n: int, hits: int) -> Blocks:
     """Adds one round at the end (newest last) and merges what became too many."""
     merged = [*blocks, Block(start, 1, n, hits)]
-    size = 1
-    while size <= _MAX_ROUNDS:
-        same = [i for i, block in enumerate(merged) if block.rounds == size]
-        if len(same) <= 2:
-            break
-        i, j = same[0], same[1]
-        old, new = merged[i], merged[j]
-        merged[i : j + 1] = [Block(old.start, 2 * size, old.n + new.n, old.hits + new.hits)]
-        size *= 2
-    return tuple(block for block in merged if block.rounds <= _MAX_ROUNDS)
+    # Sizes never rise towards the end, so three of a kind are the last three of their size.
+    last = len(merged) - 1
+    while last >= 2 and merged[last].rounds == merged[last - 2].rounds:
+        merged[last - 2 : last] = [_joined(merged[last - 2], merged[last - 1])]
+        last -= 2
+    if merged[0].rounds > _MAX_ROUNDS:
+        del merged[0]
+    return tuple(merged)
+
+
+def _joined(old: Block, new: Block) -> Block:
+    return Block(old.start, old.rounds + new.rounds, old.n + new.n, old.hits + new.hits)
 
 
 def since(blocks: Blocks, start: float) -> tuple[int, int]:
     """(answers, hits) of the blocks that begin at or after `start`."""
-    chosen = [block for block in blocks if block.start >= start]
-    return sum(block.n for block in chosen), sum(block.hits for block in chosen)
+    n = hits = 0
+    for block in reversed(blocks):
+        if block.start < start:
+            break
+        n, hits = n + block.n, hits + block.hits
+    return n, hits

@@ -6,8 +6,8 @@ since the last update and `factor` is a bet with conditional mean <= 1 while hea
 is at least ``A / weight`` hours whatever the probe rate, gaps or bursts, provided that
 `drift` is fixed before the outcome (the caller takes it from slot times).
 
-Only + and x in a fixed order, float64, saturating: one stream, a batch of nodes and a replay
-agree bit for bit. Logarithms appear on output only.
+Only + and x in a fixed order (and one division, where masses saturate), float64: one stream,
+a batch of nodes and a replay agree bit for bit. Logarithms appear on output only.
 
 Source: Shin, Ramdas, Rinaldo, "E-detectors" (NEJSDS 2023, 10.51387/23-NEJSDS51);
 Pollak 1985 for the mixture Shiryaev-Roberts rule.
@@ -47,9 +47,11 @@ def step(state: Masses, drift: Floats | float, at: float, factor: Floats) -> Mas
     A change may have begun at any moment since the last update; the moment counts the new
     drift at `at`, so onsets are late by at most one interval.
     """
-    mass = np.minimum((state.mass + drift) * factor, SATURATION)
-    moment = np.minimum((state.moment + drift * at) * factor, SATURATION)
-    return Masses(mass, moment)
+    mass = state.mass + drift
+    # One limit for both, so that the mean start, their ratio, survives saturation.
+    limited = np.minimum(factor, SATURATION / np.maximum(mass, 1.0))
+    moment = (state.moment + drift * at) * limited
+    return Masses(np.minimum(mass * limited, SATURATION), moment)
 
 
 def total(values: Floats) -> Floats:

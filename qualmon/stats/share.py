@@ -36,10 +36,8 @@ class Share(NamedTuple):
 
 def log_likelihood_ratio(n: int, hits: int, bound: float) -> float:
     """log of the mean over EPS_GRID of the contamination likelihood ratio at rate `bound`."""
-    logs = [
-        hits * math.log1p(eps * (1.0 / bound - 1.0)) + (n - hits) * math.log1p(-eps)
-        for eps in EPS_GRID
-    ]
+    gain = 1.0 / bound - 1.0
+    logs = [hits * math.log1p(eps * gain) + (n - hits) * math.log1p(-eps) for eps in EPS_GRID]
     top = max(logs)
     return top + math.log(sum(math.exp(value - top) for value in logs) / len(logs))
 
@@ -54,6 +52,11 @@ def plausible(windows: Sequence[Window], bound: float, keep: int = 8) -> tuple[W
     return tuple(sorted(window for _, window in near[:keep]))
 
 
+def likeliest(windows: Sequence[Window], bound: float) -> Window:
+    """The window since the likeliest onset; `windows` must not be empty."""
+    return max(windows, key=lambda w: log_likelihood_ratio(w.n, w.hits, bound))
+
+
 def share(windows: Sequence[Window], bound: float, alpha: float = 0.05) -> Share:
     """Interval at level 1 - alpha for the contaminated share, given the plausible onsets."""
     windows = [window for window in windows if window.n]
@@ -61,7 +64,7 @@ def share(windows: Sequence[Window], bound: float, alpha: float = 0.05) -> Share
         return Share(None, 0.0, 1.0)
     level = alpha / len(windows)
     limits = [confidence_sequence(w.n, w.hits, level) for w in windows]
-    best = max(windows, key=lambda w: log_likelihood_ratio(w.n, w.hits, bound))
+    best = likeliest(windows, bound)
     enough = best.hits >= MIN_HITS_FOR_POINT
     return Share(
         _contaminated(best.hits / best.n, bound) if enough else None,
