@@ -133,32 +133,39 @@ def _floored(logprobs: Floats) -> Floats:
 
 def _identify_all(tokens: Sequence[TokenLogprob], widths: Sequence[int]) -> list[tuple[int, bool]]:
     """`identify` for each token, at half the cost where one kind of key serves them all."""
-    keys, found, end = _common_keys(tokens), list[tuple[int, bool]](), 0
+    keys, textual = _common_keys(tokens)
     if keys is None:
         return [identify(token) for token in tokens]
+    found, end = list[tuple[int, bool]](), 0
     for token, width in zip(tokens, widths, strict=True):
         start, end = end + 1, end + 1 + width
         listed, key = keys[start:end], keys[start - 1]
         place = listed.index(key) if key in listed else ABSENT
-        if len(set(listed)) < width or _pushed_out(token.top, place):
+        if len(set(listed)) < width or (textual and _pushed_out(token.top, place)):
             found.append(identify(token))
         else:
             found.append((place, False))
     return found
 
 
-def _common_keys(tokens: Sequence[TokenLogprob]) -> Sequence[Hashable] | None:
-    """Keys of every token and its alternatives in turn; None where no kind serves them all."""
+def _common_keys(tokens: Sequence[TokenLogprob]) -> tuple[Sequence[Hashable] | None, bool]:
+    """Keys of every token and its alternatives in turn, None where no kind serves them all;
+    and whether the keys are texts."""
     entries: list[Any] = [entry for token in tokens for entry in (token, *token.top)]
-    ids = [entry.id for entry in entries]
-    if None not in ids:
-        return ids
+    if entries and entries[0].id is not None:
+        ids = [entry.id for entry in entries]
+        return (None if None in ids else ids), False
     spelt = [entry.bytes or b"" for entry in entries]
     if all(spelt):
-        return None if _REPLACEMENT_BYTES in b"\0".join(spelt) else spelt
+        broken = _REPLACEMENT_BYTES in b"\0".join(spelt)
+        return (None if broken or _any_id(entries) else spelt), False
     texts = [entry.token for entry in entries]
-    bare = not any(spelt) and ids.count(None) == len(ids)
-    return texts if bare and all(texts) and _REPLACEMENT not in "\0".join(texts) else None
+    whole = all(texts) and _REPLACEMENT not in "\0".join(texts)
+    return (None if any(spelt) or not whole or _any_id(entries) else texts), True
+
+
+def _any_id(entries: Sequence[Any]) -> bool:
+    return [entry.id for entry in entries].count(None) < len(entries)
 
 
 def identify(token: TokenLogprob) -> tuple[int, bool]:
