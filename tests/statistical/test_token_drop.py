@@ -26,6 +26,7 @@ class Context:
     listed: int = 5
     decimals: int | None = None
     sampled_first: bool = False
+    merged: bool = False
     by_text: bool = False
     twins: tuple[int, int] | None = None
 
@@ -34,7 +35,11 @@ class Context:
         order = list(range(min(self.listed, len(self.chances))))
         if self.sampled_first and sampled != 0:
             order = [sampled, *(token for token in order if token != sampled)][: self.listed]
-        top = tuple(TopToken(*self._entry(token)) for token in order)
+        entries = [self._entry(token) for token in order]
+        if self.merged:  # a dictionary by text, the sampled token entered last
+            merged = {entry[0]: entry for entry in [*entries, self._entry(sampled)]}
+            entries = list(merged.values())
+        top = tuple(TopToken(*entry) for entry in entries)
         return TokenLogprob(*self._entry(sampled), top=top)
 
     def _entry(self, token: int) -> tuple[str, float, bytes | None]:
@@ -94,6 +99,10 @@ SHAPES = {
     "shared with the tail": {"by_text": True, "twins": (0, 7)},
     "vLLM order": {"sampled_first": True},
     "vLLM order, shared text": {"sampled_first": True, "by_text": True, "twins": (0, 4)},
+    "merged by text": {"by_text": True, "merged": True},
+    "merged, top and listed": {"by_text": True, "merged": True, "twins": (0, 3)},
+    "merged, top and tail": {"by_text": True, "merged": True, "twins": (0, 7)},
+    "merged, listed and tail": {"by_text": True, "merged": True, "twins": (2, 6)},
     "3 decimals": {"decimals": 3},
     "5 decimals": {"decimals": 5},
     "2 decimals, all listed": {"decimals": 2, "listed": 9},
