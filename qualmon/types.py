@@ -17,6 +17,8 @@ IncidentKind = Literal["regression", "partial", "change"]
 Level = Literal["ok", "suspect", "firing", "recovering"]
 Severity = Literal["page", "ticket"]
 SlotState = Literal["due", "claimed", "closed", "missed"]
+#: fresh: new identities in every round; fixed: the same ones for ever.
+IdentityMode = Literal["fresh", "fixed"]
 
 #: Everything a request can come to (design: outcomes). Only "ok" is scored.
 OUTCOMES = (
@@ -185,7 +187,12 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One question of a round: who is asked what, as whom. Its id is deterministic."""
+    """One question of a round: who is asked what, as whom. Its id is deterministic.
+
+    identity: the cluster key. Routing that sticks to a user treats one identity's requests
+    alike, so a round's answers to one identity are one draw of that fault and not several.
+    The session, one identity asked in one slot by one route, is the unit of sampling.
+    """
 
     slot: Slot
     target: str
@@ -467,8 +474,32 @@ class ChannelStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class RouteCapability:
+    """What one target was found to offer of an optional wire feature, and since when."""
+
+    target: str
+    feature: str
+    state: Capability
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnjudgedChannel:
+    """A channel that could not judge a target's newest answer: why, and `answers` in a row."""
+
+    target: str
+    channel: str
+    reason: str
+    answers: int
+
+
+@dataclass(frozen=True, slots=True)
 class FleetSnapshot:
-    """What pages and exposition show after a fold; built when state changes, not on scrape."""
+    """What pages and exposition show after a fold; built when state changes, not on scrape.
+
+    burn_in_until: Unix time before which nothing pages. capabilities, unjudged: what the
+    running process has learnt of its routes.
+    """
 
     at: float
     targets: tuple[Target, ...]
@@ -476,6 +507,19 @@ class FleetSnapshot:
     evidence: tuple[NodeEvidence, ...]
     channels: tuple[ChannelStatus, ...]
     budget_hours: float
+    burn_in_until: float = 0.0
+    capabilities: tuple[RouteCapability, ...] = ()
+    unjudged: tuple[UnjudgedChannel, ...] = ()
+
+    def proven_bounds(self) -> dict[tuple[str, str], bool]:
+        """By (model, channel): may the channel page alone on every target it was seen on?"""
+        models = {target.key: target.model for target in self.targets}
+        found: dict[tuple[str, str], bool] = {}
+        for status in self.channels:
+            if status.target in models:
+                key = (models[status.target], status.channel)
+                found[key] = found.get(key, True) and status.proven
+        return found
 
 
 @dataclass(frozen=True, slots=True)
