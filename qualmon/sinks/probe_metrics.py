@@ -111,9 +111,9 @@ class ProbeMetrics:
         """Share in [0, 1] of a target's daily `resource` (requests, usd) that is left."""
         self._budget.labels(*_place(target), resource).set(ratio)
 
-    def slot_missed(self, reason: str) -> None:
-        """One slot was never probed."""
-        self._missed.labels(label_value(reason)).inc()
+    def slot_missed(self, reason: str, count: int = 1) -> None:
+        """`count` slots were never probed."""
+        self._missed.labels(label_value(reason)).inc(count)
 
     def queue_lag(self, seconds: float) -> None:
         """Age beyond its deadline of the oldest open slot; 0 when none is late."""
