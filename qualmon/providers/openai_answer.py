@@ -11,8 +11,6 @@ from qualmon.providers.openai_tools import ToolCalls
 from qualmon.providers.wire import WireError, count, joined, mapping, name, optional_text
 from qualmon.types import Completion, Usage
 
-_ERROR_CHARS = 300
-
 
 @dataclass(slots=True)
 class AnswerParts:
@@ -28,7 +26,6 @@ class AnswerParts:
     model: str | None = None
     id: str | None = None
     fingerprint: str | None = None
-    ttft: float | None = None
 
     @property
     def started(self) -> bool:
@@ -56,8 +53,8 @@ class AnswerParts:
         reason = optional_text(choice.get("finish_reason"), "finish_reason")
         self.finish_reason = self.finish_reason or name(reason)
 
-    def completion(self, seconds: float) -> Completion:
-        """The answer, whole after `seconds`."""
+    def completion(self, seconds: float, ttft: float | None) -> Completion:
+        """The answer, whole after `seconds`, its first token after `ttft`."""
         tokens, state = self.logprobs.result()
         return Completion(
             text=joined(self.text),
@@ -65,7 +62,7 @@ class AnswerParts:
             logprobs=tokens,
             logprobs_state=state,
             usage=self.usage,
-            ttft_seconds=self.ttft,
+            ttft_seconds=ttft,
             total_seconds=seconds,
             response_model=self.model,
             response_id=self.id,
@@ -74,22 +71,6 @@ class AnswerParts:
             refusal=joined(self.refusal) if self.refusal else None,
             fingerprint=self.fingerprint,
         )
-
-
-def checked_document(value: Any, what: str) -> dict[str, Any]:
-    """`value` if it is an object that reports no error. Raises WireError."""
-    document = mapping(value, what)
-    if document.get("error") or "error" in (document.get("object"), document.get("type")):
-        raise WireError("error_body", error_text(document))
-    return document
-
-
-def error_text(value: Any) -> str:
-    """What an error object says, in one short line."""
-    error = value.get("error", value) if isinstance(value, dict) else value
-    message = error.get("message") if isinstance(error, dict) else error
-    said = message if isinstance(message, str) else "no readable message"
-    return f"the server reported: {said[:_ERROR_CHARS]}"
 
 
 def choices_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 import httpx
-import orjson
 
-from qualmon.providers.http import HttpClient, Reader
-from qualmon.providers.openai_decode import BodyReader, StreamReader
-from qualmon.providers.provenance import provenance
+from qualmon.providers.json_post import JsonPost
+from qualmon.providers.openai_decode import ChatAssembly
 from qualmon.types import Completion, Endpoint, Failure, Request
 
 #: Probe parameters that are part of this wire; others reach a server by `extra_body` only,
@@ -35,26 +31,21 @@ class OpenAIChat:
     ) -> None:
         """Raises EndpointError when the endpoint must not be asked as it stands."""
         self._endpoint = endpoint
-        self._http = HttpClient(endpoint, transport=transport)
-        base = httpx.URL(endpoint.url)
-        self._url = base.copy_with(path=base.path.rstrip("/") + "/chat/completions")
-        self._headers = _headers(endpoint)
+        key = endpoint.api_key
+        own = {} if key is None else {"authorization": f"Bearer {key.reveal}"}
+        self._post = JsonPost(endpoint, "/chat/completions", own, transport=transport)
 
     async def complete(self, request: Request) -> Completion | Failure:
         """One attempt. Never raises but CancelledError, which closes the socket."""
         body = request_body(self._endpoint, request)
-        wants_logprobs = body.get("logprobs") is True
-        headers = {**self._headers, "x-client-request-id": request.request_id}
-
-        def open_reader(received: httpx.Headers) -> Reader:
-            streams = _streams(received, asked=body.get("stream") is True)
-            return (StreamReader if streams else BodyReader)(wants_logprobs, provenance(received))
-
-        return await self._http.post(self._url, _encoded(body), headers, open_reader)
+        asked_logprobs = body.get("logprobs") is True
+        return await self._post.ask(
+            body, request.request_id, lambda headers: ChatAssembly(asked_logprobs, headers)
+        )
 
     async def aclose(self) -> None:
         """Closes all connections."""
-        await self._http.aclose()
+        await self._post.aclose()
 
 
 def request_body(endpoint: Endpoint, request: Request) -> dict[str, Any]:
@@ -75,32 +66,3 @@ def request_body(endpoint: Endpoint, request: Request) -> dict[str, Any]:
         body.update(stream=True, stream_options={"include_usage": True})
     body.update(endpoint.extra_body)
     return {key: value for key, value in body.items() if value is not None}
-
-
-def _headers(endpoint: Endpoint) -> Mapping[str, str]:
-    headers = {
-        "content-type": "application/json",
-        "accept": "text/event-stream, application/json" if endpoint.stream else "application/json",
-        # Compression would only add work, and a bomb something to unpack.
-        "accept-encoding": "identity",
-        "user-agent": "qualmon",
-    }
-    if endpoint.api_key is not None:
-        headers["authorization"] = f"Bearer {endpoint.api_key.reveal}"
-    headers |= {name.lower(): value for name, value in endpoint.extra_headers.items()}
-    return headers | {
-        name.lower(): secret.reveal for name, secret in endpoint.secret_headers.items()
-    }
-
-
-def _streams(headers: httpx.Headers, *, asked: bool) -> bool:
-    """What the server says it sends counts before what was asked: some ignore `stream`."""
-    kind = headers.get("content-type", "").lower()
-    return "event-stream" in kind or (asked and "json" not in kind and "html" not in kind)
-
-
-def _encoded(body: Mapping[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except TypeError:  # a lone surrogate in a probe, or an integer beyond 64 bits
-        return json.dumps(body).encode("ascii")

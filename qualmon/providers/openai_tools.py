@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from qualmon.providers.tools import MAX_CALLS, arguments_text, tool_call
 from qualmon.providers.wire import WireError, mapping, name, optional_text
-
-#: More calls than this in one answer are refused.
-MAX_CALLS = 128
 
 
 class ToolCalls:
@@ -32,36 +29,17 @@ class ToolCalls:
         index = piece.get("index", place)
         if type(index) is not int or not 0 <= index < MAX_CALLS:
             raise WireError("protocol", f"a tool call's index is outside 0..{MAX_CALLS - 1}")
-        call = self._calls.setdefault(
-            index, {"id": None, "type": "function", "name": [], "arguments": []}
-        )
+        call = self._calls.setdefault(index, {"id": None, "name": [], "arguments": []})
         call["id"] = call["id"] or name(piece.get("id"))
         function = piece.get("function")
         if function is not None:
             function = mapping(function, "function")
             call["name"].append(optional_text(function.get("name"), "function.name") or "")
-            call["arguments"].append(_arguments(function.get("arguments")))
+            call["arguments"].append(arguments_text(function.get("arguments")))
 
     def result(self) -> tuple[Mapping[str, Any], ...]:
-        """Calls in wire order: id, type, function {name, arguments as text}."""
+        """Calls in wire order, in the common form."""
         return tuple(
-            {
-                "id": call["id"],
-                "type": call["type"],
-                "function": {
-                    "name": "".join(call["name"]),
-                    "arguments": "".join(call["arguments"]),
-                },
-            }
+            tool_call(call["id"], "".join(call["name"]), "".join(call["arguments"]))
             for _, call in sorted(self._calls.items())
         )
-
-
-def _arguments(value: Any) -> str:
-    """Arguments as text; some servers send the object itself."""
-    if value is None or isinstance(value, str):
-        return value or ""
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except RecursionError as error:
-        raise WireError("protocol", "tool arguments are nested too deeply") from error

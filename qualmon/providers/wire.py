@@ -17,6 +17,7 @@ MAX_COUNT = 100_000_000
 #: Longest name (model, id, finish reason) that is kept.
 NAME_CHARS = 200
 
+_ERROR_CHARS = 300
 _FEW_VALUES = 250_000
 _BYTES_PER_VALUE = 8
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -104,6 +105,22 @@ def count(value: Any) -> int | None:
 def _kind(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
     return "null" if value is None else names.get(type(value), "a number")
+
+
+def checked_document(value: Any, what: str) -> dict[str, Any]:
+    """`value` if it is an object that reports no error. Raises WireError."""
+    document = mapping(value, what)
+    if document.get("error") or "error" in (document.get("object"), document.get("type")):
+        raise WireError("error_body", error_text(document))
+    return document
+
+
+def error_text(value: Any) -> str:
+    """What an error object says, in one short line."""
+    error = value.get("error", value) if isinstance(value, dict) else value
+    message = error.get("message") if isinstance(error, dict) else error
+    said = message if isinstance(message, str) else "no readable message"
+    return f"the server reported: {said[:_ERROR_CHARS]}"
 
 
 def joined(parts: list[str]) -> str:
