@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from qualmon.bootstrap.routes import RouteNotes
 from qualmon.sinks.probe_metrics import ProbeMetrics
-from qualmon.types import Observation, Slot, Target
+from qualmon.types import Capability, Observation, Score, Slot, Target
 
 logger = logging.getLogger(__name__)
 
 
 class CountedEvents:
-    """prober.events.ProbeEvents on top of ProbeMetrics."""
+    """prober.events.ProbeEvents on top of ProbeMetrics; `routes` is what the pages show."""
 
-    def __init__(self, metrics: ProbeMetrics, targets: Mapping[str, Target]) -> None:
+    def __init__(
+        self, metrics: ProbeMetrics, targets: Mapping[str, Target], routes: RouteNotes
+    ) -> None:
         self._metrics, self._targets = metrics, targets
+        self.routes = routes
         self.outcomes: Counter[str] = Counter()  # attempts by outcome, whole process
         self.closed = asyncio.Event()  # set when there is something to fold
 
@@ -36,6 +40,17 @@ class CountedEvents:
     def member_missed(self, target: str, reason: str) -> None:
         """One question was not asked; it enters the fold as missing."""
         logger.info("%s: a question was not asked (%s)", target, reason)
+
+    def capability(self, target: str, feature: str, state: Capability) -> None:
+        """What a route offers has changed, or is known for the first time."""
+        logger.info("%s: %s %s", target, feature, state)
+        self.routes.capability(target, feature, state)
+        if target in self._targets:
+            self._metrics.capability(self._targets[target], feature, state)
+
+    def judged(self, observation: Observation, scores: Sequence[Score]) -> None:
+        """Which channels could judge an answer."""
+        self.routes.judged(observation, scores)
 
     def judging_failed(self, target: str) -> None:
         """Already logged with its traceback where it happened."""

@@ -17,7 +17,8 @@ from typing import Any
 from qualmon.bootstrap.plan import endpoints_by_key
 from qualmon.config import Config
 from qualmon.pipeline import code_to_check, score
-from qualmon.prober.ask import Asker, Flight, build_askers
+from qualmon.prober.ask import Asker, build_askers
+from qualmon.prober.flight import Flight
 from qualmon.prober.judge import Judge
 from qualmon.prober.lag import LoopLag
 from qualmon.providers import make_provider
@@ -101,8 +102,9 @@ def _members(
             target = endpoint.target
             if not plan.asks(target.model) or not fnmatchcase(target.key, target_glob):
                 continue
-            # Milliseconds as the index: two runs by hand never share a slot.
-            slot = Slot(now, f"adhoc:{plan.name}", target.model, int(now * 1000), plan.every)
+            # Milliseconds as the index: two runs by hand never share a slot. No interval: the
+            # store looks for gaps between slots of a schedule, and these have none.
+            slot = Slot(now, f"adhoc:{plan.name}", target.model, int(now * 1000), every=0.0)
             chosen += [
                 (Member(slot, target.key, probe.id), probe)
                 for probe in plan.probes

@@ -30,6 +30,7 @@ def streams(config: Config) -> tuple[Stream, ...]:
             targets=tuple(sorted(keys)),
             probes_per_round=plan.probes_per_round,
             identities=plan.identities,
+            identity_mode=plan.identity_mode,
         )
         for plan in config.suites
         for model, keys in sorted(by_model.items())

@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qualmon import __version__
 from qualmon.bootstrap.events import CountedEvents
 from qualmon.bootstrap.plan import endpoints_by_key, fold_rules, streams
+from qualmon.bootstrap.routes import RouteNotes
 from qualmon.bootstrap.view import LiveView
 from qualmon.config import Config
 from qualmon.errors import StoreError
@@ -105,7 +106,11 @@ class Service:
             state, rules = initial(self.rules), self.rules
         targets = tuple(endpoint.target for endpoint in self.config.endpoints)
         at = self.folder.cursor.due if self.folder.cursor else self.clock.now()
-        shown = snapshot(state, rules, targets, incidents, at)
+        shown = replace(
+            snapshot(state, rules, targets, incidents, at),
+            capabilities=self.events.routes.capabilities(),
+            unjudged=self.events.routes.unjudged(),
+        )
         # Rendering a large fleet takes a tenth of a second, too long beside timed probes.
         await asyncio.to_thread(self.view.publish, shown)
 
@@ -143,7 +148,8 @@ async def _assemble(
     metrics = ProbeMetrics(
         __version__, missed_reasons=MISSED_REASONS, sinks=("webhook", "alertmanager")
     )
-    events = CountedEvents(metrics, {key: e.target for key, e in endpoints.items()})
+    routes = RouteNotes(clock.now)
+    events = CountedEvents(metrics, {key: e.target for key, e in endpoints.items()}, routes)
     log = AsyncStore(store, max_delay=batch_seconds)
     stack.push_async_callback(log.aclose)
     providers = await _providers(stack, endpoints)

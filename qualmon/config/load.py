@@ -158,7 +158,8 @@ def _plan(
         name=suite.name,
         every=model.every,
         probes_per_round=asked,
-        identities=model.identities,
+        identities=model.identities.count,
+        identity_mode=model.identities.mode,
         probes=suite.probes,
         models=tuple(model.models) if model.models is not None else None,
     )

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from qualmon.config import values
+from qualmon.types import IdentityMode
 
 _DURATION_SCHEMA = {
     "oneOf": [
@@ -70,8 +71,15 @@ TextOrSecret = Annotated[
 ]
 
 
+_COUNT_SCHEMA = {"type": "integer", "minimum": 1, "maximum": 1000}
+
+
 def _total(value: Any) -> Any:
     return value if isinstance(value, dict) else {"total": value}
+
+
+def _count(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"count": value}
 
 
 class Strict(BaseModel):
@@ -126,7 +134,7 @@ class TargetModel(Strict):
         TimeoutModel,
         BeforeValidator(
             _total,
-            json_schema_input_type=Annotated[TimeoutModel | Any, WithJsonSchema(_DURATION_SCHEMA)],
+            json_schema_input_type=TimeoutModel | Annotated[Any, WithJsonSchema(_DURATION_SCHEMA)],
         ),
     ] = Field(TimeoutModel(), description="A duration for the whole, or a mapping.")
     limits: LimitsModel = Field(LimitsModel(), description="What may be asked of this target.")
@@ -143,6 +151,13 @@ class TargetModel(Strict):
     )
 
 
+class IdentitiesModel(Strict):
+    """As whom a suite's probes are sent."""
+
+    count: int = Field(ge=1, le=1000, description="How many users each probe is sent as.")
+    mode: IdentityMode = Field("fresh", description="New users in every round, or the same.")
+
+
 class SuiteModel(Strict):
     """One suite of probes and how often it is asked."""
 
@@ -151,7 +166,13 @@ class SuiteModel(Strict):
     probes_per_round: int | None = Field(
         None, ge=1, description="Probes drawn for one round; 4, or all when there are fewer."
     )
-    identities: int = Field(1, ge=1, le=1000, description="How many users each probe is sent as.")
+    identities: Annotated[
+        IdentitiesModel,
+        BeforeValidator(
+            _count,
+            json_schema_input_type=IdentitiesModel | Annotated[Any, WithJsonSchema(_COUNT_SCHEMA)],
+        ),
+    ] = Field(IdentitiesModel(count=1), description="A number of fresh users, or a mapping.")
     models: list[Name] | None = Field(None, min_length=1, description="Only these models.")
 
 

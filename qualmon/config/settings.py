@@ -12,7 +12,7 @@ from typing import Any
 
 from qualmon.config.dump import public
 from qualmon.config.values import Address
-from qualmon.types import Endpoint, Price, Probe
+from qualmon.types import Endpoint, IdentityMode, Price, Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Suite:
 @dataclass(frozen=True, slots=True)
 class SuitePlan:
     """One suite as scheduled: every `every` seconds, per model, `probes_per_round` of `probes`
-    to every target of the model as each of `identities` users. models None: all of them."""
+    to every target of the model as each of `identities` users. identity_mode: whether these
+    are new in every round. models None: all of them."""
 
     name: str
     every: float
@@ -35,6 +36,7 @@ class SuitePlan:
     identities: int
     probes: tuple[Probe, ...]
     models: tuple[str, ...] | None = None
+    identity_mode: IdentityMode = "fresh"
 
     def asks(self, model: str) -> bool:
         """Whether this plan covers `model`."""

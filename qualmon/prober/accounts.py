@@ -15,6 +15,7 @@ from typing import Protocol
 
 from qualmon.prober.ask import Asker
 from qualmon.prober.budget import Spend
+from qualmon.prober.capabilities import wants_logprobs
 from qualmon.prober.retries import MAX_ATTEMPTS
 from qualmon.types import Member, Probe
 
@@ -50,7 +51,7 @@ class Accounts:
         """While it lasts, pages count every attempt that these members may take."""
         asked = Counter((m.target, m.probe) for m in members if m.target in self._limited)
         plans = [
-            (self._limited[target], count * MAX_ATTEMPTS, probes[probe])
+            (self._limited[target], count * _most_attempts(probes[probe]), probes[probe])
             for (target, probe), count in asked.items()
         ]
         for asker, attempts, probe in plans:
@@ -93,6 +94,11 @@ class Accounts:
     def models(self) -> tuple[str, ...]:
         """Models with limited targets."""
         return tuple(sorted({a.endpoint.target.model for a in self._limited.values()}))
+
+
+def _most_attempts(probe: Probe) -> int:
+    """Requests that one member may take: its tries, and one more where logprobs are refused."""
+    return MAX_ATTEMPTS + int(wants_logprobs(probe.params))
 
 
 def _key(model: str) -> str:

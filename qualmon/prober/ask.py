@@ -6,22 +6,23 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import Any
 
 from qualmon.ports import Clock, Provider
+from qualmon.prober import capabilities
 from qualmon.prober.budget import Budget, Spend, actual_usd, worst_usd
 from qualmon.prober.events import NoEvents, ProbeEvents
+from qualmon.prober.flight import Flight
 from qualmon.prober.lag import LoopLag
 from qualmon.prober.limits import Gate, fair_cap
-from qualmon.prober.requests import request_id, request_of
-from qualmon.prober.retries import MAX_ATTEMPTS, retry_delay
+from qualmon.prober.requests import request_of
 from qualmon.types import (
     OUTCOMES,
     Attempt,
     Completion,
     Endpoint,
     Failure,
-    Member,
     Observation,
     Probe,
     Request,
@@ -34,29 +35,6 @@ MAX_IN_FLIGHT = 512
 
 #: Seconds after the total time-out at which a provider that ignores it is cut off.
 _BACKSTOP = 5.0
-
-
-@dataclass(slots=True)
-class Flight:
-    """One member on its way: what was tried, and what is on the wire now.
-
-    deadline: loop time after which no retry starts. sent_at: Unix time of the newest attempt,
-    None before the first; started: its loop time. result: of the newest attempt, None while it
-    runs. observation: what came of it in the end. stored: the log has that. settled: nothing
-    more is to be done.
-    """
-
-    member: Member
-    probe: Probe
-    deadline: float
-    id: str
-    attempts: list[Attempt] = field(default_factory=list)
-    sent_at: float | None = None
-    started: float = 0.0
-    result: Completion | Failure | None = None
-    observation: Observation | None = None
-    stored: bool = False
-    settled: bool = False
 
 
 class Asker:
@@ -77,15 +55,15 @@ class Asker:
         self._provider, self._gate = provider, gate
         self._clock, self._lag, self._events = clock, lag, events
         self._key = endpoint.target.key
+        self._offer = capabilities.Offer()
 
     async def ask(self, flight: Flight) -> Observation | None:
         """The member's observation; None when the day's budget leaves nothing to ask with."""
         loop = asyncio.get_running_loop()
-        for number in range(1, MAX_ATTEMPTS + 1):
-            if not await self._attempt(flight, number):
-                break
-            assert flight.result is not None  # noqa: S101  # set by an attempt that was made
-            delay = retry_delay(flight.result, number, request_id(flight.id, number))
+        while await self._attempt(flight, len(flight.attempts) + 1):
+            if flight.gives_way():
+                continue
+            delay = flight.pause()
             if delay is None or loop.time() + delay >= flight.deadline:
                 break
             await asyncio.sleep(delay)
@@ -127,13 +105,41 @@ class Asker:
             flight.sent_at, flight.result = self._clock.now(), None
             flight.started = asyncio.get_running_loop().time()
             request = request_of(flight.member, flight.id, flight.probe, number)
-            result = await self._send(request)
+            result = await self._send(replace(request, params=self._params(flight)))
+        if isinstance(result, Completion):
+            result = self._learnt(flight, result)
         flight.result = result
         self.budget.settle(receipt, actual_usd(self.endpoint.price, result, worst))
         for resource, left in self.budget.remaining().items():
             self._events.budget(self._key, resource, left)
         self._record(flight, number, result)
         return True
+
+    def _params(self, flight: Flight) -> Mapping[str, Any]:
+        """The probe's parameters, without log-probabilities where they are known to be refused."""
+        params = flight.probe.params
+        if not capabilities.wants_logprobs(params):
+            return params
+        if flight.asks is None:
+            now = self._clock.now()
+            flight.asks = capabilities.should_ask(self._offer, now)
+            if flight.asks:
+                self._offer = capabilities.asked(self._offer, now)
+        return params if flight.asks else capabilities.without_logprobs(params)
+
+    def _learnt(self, flight: Flight, answer: Completion) -> Completion:
+        """Notes what an answer shows of the route; one that was not asked for them says why."""
+        if flight.asks is None:
+            return answer
+        state = capabilities.shown_by(answer) if flight.asks else None
+        if flight.refused:
+            state = "rejected"
+        if state is not None and state != self._offer.state:
+            self._offer = capabilities.learnt(self._offer, state, self._clock.now())
+            self._events.capability(self._key, capabilities.FEATURE, state)
+        if flight.asks or answer.logprobs_state != "not_asked":
+            return answer
+        return replace(answer, logprobs_state="rejected")
 
     async def _send(self, request: Request) -> Completion | Failure:
         try:

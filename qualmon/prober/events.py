@@ -6,9 +6,10 @@ Implementations return at once and never raise: they are called between two requ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from qualmon.types import Observation, Slot
+from qualmon.types import Capability, Observation, Score, Slot
 
 
 class ProbeEvents(Protocol):
@@ -21,6 +22,14 @@ class ProbeEvents(Protocol):
 
     def member_missed(self, target: str, reason: str) -> None:
         """A question was not asked: `budget`, `deadline` or `removed`."""
+        ...
+
+    def capability(self, target: str, feature: str, state: Capability) -> None:
+        """A target was found to offer an optional wire feature in another state than before."""
+        ...
+
+    def judged(self, observation: Observation, scores: Sequence[Score]) -> None:
+        """An answer has its scores, those with value None and a reason among them."""
         ...
 
     def judging_failed(self, target: str) -> None:
@@ -67,6 +76,12 @@ class NoEvents:
         """Ignored."""
 
     def member_missed(self, target: str, reason: str) -> None:
+        """Ignored."""
+
+    def capability(self, target: str, feature: str, state: Capability) -> None:
+        """Ignored."""
+
+    def judged(self, observation: Observation, scores: Sequence[Score]) -> None:
         """Ignored."""
 
     def judging_failed(self, target: str) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 
-from qualmon.types import Member, Probe, Slot
+from qualmon.types import IdentityMode, Member, Probe, Slot
 
 #: Seconds that a round may outlast the slowest time-out of its targets.
 GRACE = 10.0
@@ -22,7 +22,8 @@ class Stream:
     """The slots of one (suite, model), one every `every` seconds (> 0).
 
     A round asks at most `probes_per_round` of `probes` (>= 1), each as `identities` (>= 1)
-    fresh identities, of every key in `targets`.
+    users, of every key in `targets`. identity_mode: whether these users are new in every round
+    or the same for ever.
     """
 
     suite: str
@@ -32,6 +33,7 @@ class Stream:
     targets: tuple[str, ...]
     probes_per_round: int = 4
     identities: int = 1
+    identity_mode: IdentityMode = "fresh"
 
     @property
     def key(self) -> str:
@@ -113,11 +115,15 @@ def chosen(stream: Stream, index: int) -> tuple[Probe, ...]:
 def identity_names(stream: Stream, index: int) -> tuple[str, ...]:
     """Names of the round's identities, 12 hex digits each.
 
-    Fresh in every round, because a sticky fault shows 0 % or 100 % to one identity; the same
-    for all targets and probes of the round, because one identity's answers are one cluster.
+    fresh: new in every round, because a fault that sticks to a user shows 0 % or 100 % to any
+    one of them. fixed: the same in every round, the first ones staying when more are added, so
+    that a user's state over time can be followed; rare sticky faults pass them by. All targets
+    and probes of a round share them: one identity's answers in a round are one session on each
+    route, hence one cluster.
     """
+    drawn_for = "fixed" if stream.identity_mode == "fixed" else str(index)
     return tuple(
-        _draw(stream.key, "identity", str(index), str(i))[:12] for i in range(stream.identities)
+        _draw(stream.key, "identity", drawn_for, str(i))[:12] for i in range(stream.identities)
     )
 
 

@@ -10,8 +10,9 @@ from typing import Literal, ParamSpec, Protocol, TypeVar
 
 from qualmon.ports import Clock, SlotLedger
 from qualmon.prober.accounts import Accounts, Notes, Page
-from qualmon.prober.ask import Asker, Flight
+from qualmon.prober.ask import Asker
 from qualmon.prober.events import NoEvents, ProbeEvents
+from qualmon.prober.flight import Flight
 from qualmon.prober.judge import Judge
 from qualmon.prober.rounds import Stream, deadline, members
 from qualmon.types import Completion, Member, Observation, Score, Slot
@@ -192,7 +193,9 @@ class RoundRunner:
         asker = self._askers[flight.member.target]
         observation = await asker.ask(flight)
         if observation is not None:
-            await self._store(flight, observation, await self._scores(asker, flight, observation))
+            scores = await self._scores(asker, flight, observation)
+            self._events.judged(observation, scores)
+            await self._store(flight, observation, scores)
         flight.settled = True
 
     async def _scores(

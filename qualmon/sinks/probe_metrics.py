@@ -88,8 +88,6 @@ class ProbeMetrics:
 
     def _answered(self, target: Target, answer: Completion, *, lagged: bool) -> None:
         place = _place(target)
-        if answer.logprobs_state != "not_asked":
-            self.capability(target, "logprobs", answer.logprobs_state)
         if lagged:
             return
         self._duration.labels(*place).observe(answer.total_seconds)

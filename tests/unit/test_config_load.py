@@ -32,7 +32,7 @@ targets:
      allow_insecure: true, stream: false, timeout: 50s}
 suites:
   - {name: core, every: 10m, probes_per_round: 2, identities: 3, models: [meta/llama]}
-  - {name: suites/mine.yaml, models: [m-small]}
+  - {name: suites/mine.yaml, models: [m-small], identities: {count: 4, mode: fixed}}
 prices:
   meta/llama: {input: 1, output: 2}
   meta/llama/own/default: {input: 0, output: 0}
@@ -122,6 +122,8 @@ def test_suites_and_sinks(full: Config) -> None:
     """Suites bring their probes; a file beside the config is a suite like a shipped one."""
     core, mine = full.suites
     assert (core.every, core.probes_per_round, core.identities) == (600.0, 2, 3)
+    assert core.identity_mode == "fresh"
+    assert (mine.identities, mine.identity_mode) == (4, "fixed")
     assert len(core.probes) == 24
     assert (mine.name, [probe.id for probe in mine.probes]) == ("mine", ["yes"])
     assert mine.asks("m-small")

@@ -61,7 +61,7 @@ def test_failures_and_lagged_answers_are_not_timed() -> None:
 def test_capability_moves_from_state_to_state() -> None:
     """Only the present state has a series."""
     metrics = ProbeMetrics("1")
-    metrics.observe(TARGET, observation(OK, "ok"))
+    metrics.capability(TARGET, "logprobs", "null")
     assert values(metrics)[f"qualmon_capability{{feature=logprobs,{PLACE},state=null}}"] == 1
     metrics.capability(TARGET, "logprobs", "present")
     metrics.capability(TARGET, "logprobs", "present")
