@@ -21,6 +21,7 @@ from qualmon.config.models import (
     SuiteModel,
     TargetModel,
 )
+from qualmon.config.protocols import PROTOCOLS
 from qualmon.config.report import Report, Step, suggest
 from qualmon.config.secrets import Vault
 from qualmon.config.suites import is_path, load_suite, suite_names
@@ -32,7 +33,7 @@ from qualmon.errors import ConfigError
 from qualmon.types import Endpoint, Price
 
 #: Wire protocols that this program speaks.
-KNOWN_PROVIDERS: Final = ("openai_chat",)
+KNOWN_PROVIDERS: Final = tuple(PROTOCOLS)
 
 #: Probes of a round unless the file says otherwise.
 _PROBES: Final = 4

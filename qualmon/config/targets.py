@@ -10,15 +10,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from qualmon.config.models import LimitsModel, TargetModel, TimeoutModel
+from qualmon.config.protocols import protocol_of
 from qualmon.config.report import Report, Step, suggest
 from qualmon.config.secrets import Vault
 from qualmon.config.values import SecretRef, is_loopback
 from qualmon.types import Endpoint, Limits, Price, Secret, Target, Timeouts
 
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
-_OWN_FIELDS: Final = frozenset(
-    {"model", "messages", "stream", "stream_options", "n", "user", "prompt"}
-)
 _OWN_HEADERS: Final = frozenset(
     {"host", "content-length", "content-type", "transfer-encoding", "connection",
      "accept-encoding", "x-client-request-id"}
@@ -76,7 +74,7 @@ def _check_names(
             (*where, "provider"),
             f"there is no provider {model.provider!r}; {suggest(model.provider, providers)}",
         )
-    for field in sorted(_OWN_FIELDS & model.extra_body.keys()):
+    for field in sorted(protocol_of(model.provider).fields & model.extra_body.keys()):
         report.add((*where, "extra_body", field), "qualmon sets this field itself; take it out")
 
 
@@ -90,11 +88,12 @@ def _check_address(model: TargetModel, report: Report, where: tuple[Step, ...]) 
             f"a key would travel unencrypted to {parts.hostname!r}; use https, or state "
             "allow_insecure: true",
         )
-    if parts.path.endswith(("/chat/completions", "/completions", "/messages")):
+    protocol = protocol_of(model.provider)
+    if parts.path.endswith(protocol.calls):
         report.add(
             (*where, "url"),
-            f"{parts.path!r} is the path of one call; write the base address, such as "
-            "https://api.example.com/v1",
+            f"{parts.path!r} reaches into the path of a call, which qualmon adds itself; write the "
+            f"base address, such as {protocol.base}",
         )
 
 
@@ -155,9 +154,10 @@ def _headers(
 ) -> tuple[dict[str, str], dict[str, Secret]]:
     plain: dict[str, str] = {}
     secret: dict[str, Secret] = {}
+    own = _OWN_HEADERS | ({protocol_of(model.provider).key_header} if model.api_key else set())
     for name, value in model.extra_headers.items():
         here = (*where, "extra_headers", name)
-        if message := _header_mistake(name, value, model.api_key is not None):
+        if message := _header_mistake(name, value, own):
             report.add(here, message)
         elif isinstance(value, str):
             plain[name] = value
@@ -166,11 +166,11 @@ def _headers(
     return plain, secret
 
 
-def _header_mistake(name: str, value: str | SecretRef, has_key: bool) -> str | None:
+def _header_mistake(name: str, value: str | SecretRef, own: frozenset[str]) -> str | None:
     lower = name.lower()
     if not _HEADER.fullmatch(name):
         return "a header's name is made of letters, digits and -; rename it"
-    if lower in _OWN_HEADERS or (lower == "authorization" and has_key):
+    if lower in own:
         return "qualmon sets this header itself; take it out"
     if lower in _CREDENTIALS and isinstance(value, str):
         return "a secret never stands in this file; write {env: NAME} or {file: PATH}"

@@ -20,7 +20,15 @@ def _openai_chat(endpoint: Endpoint) -> Provider:
     return OpenAIChat(endpoint)
 
 
-PROVIDERS: Mapping[str, ProviderFactory] = MappingProxyType({"openai_chat": _openai_chat})
+def _anthropic(endpoint: Endpoint) -> Provider:
+    from qualmon.providers.anthropic import Anthropic
+
+    return Anthropic(endpoint)
+
+
+PROVIDERS: Mapping[str, ProviderFactory] = MappingProxyType(
+    {"openai_chat": _openai_chat, "anthropic": _anthropic}
+)
 
 
 def make_provider(endpoint: Endpoint) -> Provider:

@@ -10,6 +10,8 @@ _NAMES = frozenset({
     "x-request-id", "request-id", "x-client-request-id", "server", "via", "cf-ray", "x-served-by",
     "x-cache", "age", "x-amzn-requestid", "x-inference-provider",
 })  # fmt: skip
+# Whose account asked says nothing about who answered, and is nobody's business.
+_ACCOUNTS = frozenset({"openai-organization", "openai-project"})
 _PREFIXES = ("openai-", "x-ratelimit-", "anthropic-ratelimit-")
 _VALUE_CHARS = 200
 _TOTAL_CHARS = 2048
@@ -20,7 +22,7 @@ def provenance(headers: httpx.Headers) -> Mapping[str, str]:
     kept: dict[str, str] = {}
     room = _TOTAL_CHARS
     for name, value in headers.items():
-        if name in _NAMES or name.startswith(_PREFIXES):
+        if name in _NAMES or (name.startswith(_PREFIXES) and name not in _ACCOUNTS):
             cut = value[:_VALUE_CHARS]
             room -= len(name) + len(cut)
             if room < 0:

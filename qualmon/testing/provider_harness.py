@@ -134,10 +134,10 @@ class ProviderHarness:
 
     def same(self, found: Completion, wanted: Completion) -> None:
         """Compares all that the wire carries."""
-        names = ["text", "finish_reason", "usage", "response_model", "response_id", "fingerprint"]
-        if self.wire.has_logprobs:
-            names.append("logprobs")
-            check_equal(found.logprobs_state, "present", "logprobs_state")
+        names = ["text", "finish_reason", "usage", "response_model", "response_id", "tool_calls"]
+        names += ["fingerprint"] * self.wire.has_fingerprint + ["logprobs"] * self.wire.has_logprobs
+        state = "present" if self.wire.has_logprobs else "absent_ignored"
+        check_equal(found.logprobs_state, state, "logprobs_state")
         for name in names:
             check_equal(getattr(found, name), getattr(wanted, name), name)
 

@@ -15,6 +15,7 @@ import asyncio
 import gzip
 from dataclasses import replace
 
+from qualmon.testing.anthropic_wire import AnthropicWire
 from qualmon.testing.checks import check, check_equal
 from qualmon.testing.hostile import (
     Conversation,
@@ -44,9 +45,11 @@ from qualmon.testing.wires import OpenAIChatWire, Wire
 from qualmon.types import Usage
 
 __all__ = [
-    "ANSWER", "KEY", "Conversation", "HostileServer", "OpenAIChatWire", "ProviderContract",
-    "Received", "Script", "Wire",
+    "ANSWER", "KEY", "AnthropicWire", "Conversation", "HostileServer", "OpenAIChatWire",
+    "ProviderContract", "Received", "Script", "Wire",
 ]  # fmt: skip
+
+_BUSY = {429: "rate_limited", 500: "server_error", 503: "overloaded", 529: "overloaded"}
 
 
 class ProviderContract(ProviderHarness):
@@ -85,6 +88,14 @@ class ProviderContract(ProviderHarness):
         """The request id travels as X-Client-Request-Id."""
         server = self.played(self.good(streamed=False), streamed=False)[1]
         check_equal(server.received[0].headers.get("x-client-request-id"), "request-1", "id")
+
+    def test_tool_calls(self) -> None:
+        """Calls come through in the common form, their arguments as text, in both modes."""
+        function = {"name": "weather", "arguments": '{"place": "日本", "days": 2}'}
+        calls = tuple({"id": f"c{n}", "type": "function", "function": function} for n in (1, 2))
+        asked = replace(ANSWER, tool_calls=calls, finish_reason="tool_calls")
+        for streamed in (False, True):
+            self.same(self.answers(self.good(streamed, asked), streamed), asked)
 
     def test_null_content_is_an_answer(self) -> None:
         """No text but a finish reason is an empty answer."""
@@ -182,15 +193,15 @@ class ProviderContract(ProviderHarness):
             self.fails(reply(raw), "protocol")
 
     def test_pages_and_error_objects(self) -> None:
-        """An HTML page with 200 is `malformed`, an error object with 200 `error_body`."""
+        """A page with 200 is `malformed`, an error object with 200 `error_body`; in a stream it
+        may have a kind of its own."""
         page = b"<!doctype html><title>Bad gateway</title>"
         self.fails(reply(page, content_type="text/html"), "malformed")
         self.fails(reply(page, content_type="text/html", status=502), "server_error")
         error = self.wire.error("no such thing")
         self.fails(reply(error), "error_body")
-        self.fails(
-            stream([*self.wire.events(ANSWER)[:3], b"data: " + error + b"\n\n"]), "error_body"
-        )
+        events = [*self.wire.events(ANSWER)[:3], b"data: " + error + b"\n\n"]
+        self.fails(stream(events), self.wire.error_in_stream)
 
     def test_cut_connections(self) -> None:
         """A reset in mid-body, or a length that promises more, is `reset`."""
@@ -228,12 +239,13 @@ class ProviderContract(ProviderHarness):
             check("because" in failure.head, f"the head is lost: {failure.head!r}")
 
     def test_retry_after(self) -> None:
-        """Retry-After is read as seconds and as a date."""
+        """Retry-After is read as seconds and as a date, whatever the error."""
         date, later = "Tue, 02 Sep 2025 10:00:00 GMT", "Tue, 02 Sep 2025 10:00:07 GMT"
         for value in ("7", later):
             headers = {"Retry-After": value, "Date": date}
-            failure = self.fails(reply(b"", status=429, headers=headers), "rate_limited")
-            check_equal(failure.retry_after, 7.0, "retry_after")
+            for status, kind in _BUSY.items():
+                failure = self.fails(reply(b"", status=status, headers=headers), kind)
+                check_equal(failure.retry_after, 7.0, "retry_after")
 
     def test_redirects_are_not_followed(self) -> None:
         """A redirect is a failure, and no credential goes to the other place."""

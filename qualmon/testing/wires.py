@@ -15,6 +15,10 @@ class Wire(Protocol):
 
     #: Whether the format can carry log-probabilities.
     has_logprobs: bool
+    #: Whether the format can carry a fingerprint of the server's configuration.
+    has_fingerprint: bool
+    #: What the object that `error` writes comes to inside a stream.
+    error_in_stream: str
     #: What the SDK's base address has behind the host.
     base_path: str
 
@@ -39,15 +43,17 @@ class Wire(Protocol):
         ...
 
 
-def sse(document: Any) -> bytes:
-    """`document` as one event."""
-    return b"data: " + json.dumps(document).encode() + b"\n\n"
+def sse(document: Any, name: str = "") -> bytes:
+    """`document` as one event, of that type if there is a `name`."""
+    start = f"event: {name}\n".encode() if name else b""
+    return start + b"data: " + json.dumps(document).encode() + b"\n\n"
 
 
 class OpenAIChatWire:
     """chat.completion and chat.completion.chunk objects."""
 
-    has_logprobs = True
+    has_logprobs = has_fingerprint = True
+    error_in_stream = "error_body"
     base_path = "/v1"
 
     def body(self, answer: Completion) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 
 from qualmon.errors import UnknownNameError
 from qualmon.providers import PROVIDERS, make_provider
+from qualmon.providers.anthropic import Anthropic
 from qualmon.providers.failures import retry_after, status_kind
 from qualmon.providers.inflate import decoder_for
 from qualmon.providers.openai_chat import OpenAIChat, request_body
@@ -139,10 +140,13 @@ def test_unusable_ca_file() -> None:
 
 
 def test_provenance_is_small() -> None:
-    """Only listed headers are kept, cut short and bounded in all."""
+    """Only listed headers are kept, cut short and bounded in all; no account is named."""
     listed = {"x-request-id": "r" * 999, "X-RateLimit-Left": "1", "set-cookie": "s", "age": "5"}
     kept = provenance(httpx.Headers(listed))
     assert kept == {"x-request-id": "r" * 200, "x-ratelimit-left": "1", "age": "5"}
+    accounts = {"openai-organization": "o", "openai-project": "p", "anthropic-organization-id": "a"}
+    named = {"request-id": "r", "anthropic-ratelimit-requests-limit": "5"}
+    assert provenance(httpx.Headers(accounts | named)) == named
     many = httpx.Headers({f"openai-{n}": "v" * 100 for n in range(100)})
     assert sum(len(name) + len(value) for name, value in provenance(many).items()) <= 2048
 
@@ -167,5 +171,7 @@ def test_names() -> None:
     unknown = replace(ENDPOINT, target=replace(ENDPOINT.target, provider="nope"))
     with pytest.raises(UnknownNameError, match="openai_chat"):
         make_provider(unknown)
-    assert set(PROVIDERS) == {"openai_chat"}
+    assert set(PROVIDERS) == {"openai_chat", "anthropic"}
     assert isinstance(make_provider(ENDPOINT), OpenAIChat)
+    other = replace(ENDPOINT, target=replace(ENDPOINT.target, provider="anthropic"))
+    assert isinstance(make_provider(other), Anthropic)
