@@ -48,6 +48,8 @@ METRICS: tuple[MetricSpec, ...] = (
     # What the tests say of the fleet; rendered when a fold changed it.
     MetricSpec("qualmon_false_alarm_budget_hours", _G, "hours",
                "Mean hours between false pages of the whole fleet that the thresholds allow."),
+    MetricSpec("qualmon_burn_in_remaining_seconds", _G, "seconds",
+               "Time for which nothing pages yet, as of the last fold; 0 when burn-in is over."),
     MetricSpec("qualmon_incident_level", _G, "",
                "Level of an incident: 0 ok, 1 suspect, 2 firing, 3 recovering. scope is where it "
                "opened. A resolved incident stays at 0 for some hours.", INCIDENT),
@@ -73,6 +75,10 @@ METRICS: tuple[MetricSpec, ...] = (
                ("scope", "family", *AXES)),
     MetricSpec("qualmon_evidence_threshold_log10", _G, "log10",
                "Evidence at which a node alarms.", ("scope", "family", *AXES)),
+    MetricSpec("qualmon_bound_proven", _G, "",
+               "1 when a channel may page alone on every target of a model: its declared healthy "
+               "rate is proven there, or it needs none. At 0 it opens tickets.",
+               ("model", "channel")),
     MetricSpec("qualmon_badness_ratio", _G, "ratio",
                "Mean recent score of a channel, 1 = every answer bad.", (*TARGET, "channel")),
     # What the program counts while it probes.
@@ -83,7 +89,8 @@ METRICS: tuple[MetricSpec, ...] = (
     MetricSpec("qualmon_probe_ttft_seconds", _H, "seconds",
                "Time from sending a probe to the first token of its answer.", TARGET),
     MetricSpec("qualmon_capability", _G, "",
-               "1 for the state in which a target offers an optional wire feature.",
+               "1 for the state in which a target offers an optional wire feature: present, "
+               "absent_ignored, null, malformed, rejected, not_asked.",
                (*TARGET, "feature", "state")),
     MetricSpec("qualmon_budget_remaining_ratio", _G, "ratio",
                "Share of a target's daily budget that is left.", (*TARGET, "resource")),

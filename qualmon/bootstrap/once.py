@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from qualmon.bootstrap.plan import endpoints_by_key
+from qualmon.bootstrap.routes import reason_of
 from qualmon.config import Config
 from qualmon.pipeline import code_to_check, score
 from qualmon.prober.ask import Asker, build_askers
@@ -26,7 +27,16 @@ from qualmon.sandbox import PythonCompiler
 from qualmon.schedule.clock import SystemClock
 from qualmon.scorers.channels import CHANNELS
 from qualmon.storage.open import open_store
-from qualmon.types import Completion, Failure, Member, Observation, Probe, Score, Slot
+from qualmon.types import (
+    Capability,
+    Completion,
+    Failure,
+    Member,
+    Observation,
+    Probe,
+    Score,
+    Slot,
+)
 
 #: How long a round outside the schedule may take beyond its slowest target's time-out.
 GRACE = 10.0
@@ -46,6 +56,20 @@ class Asked:
         if isinstance(result, Failure):
             return {"kind": result.kind, "detail": result.detail, "status": result.status}
         return None
+
+    @property
+    def logprobs(self) -> Capability | None:
+        """The state in which the route offered log-probabilities; None without an answer."""
+        result = self.observation.result
+        return result.logprobs_state if isinstance(result, Completion) else None
+
+    @property
+    def unjudged(self) -> dict[str, list[str]]:
+        """Channels that could not judge the answer, by reason."""
+        found: dict[str, list[str]] = {}
+        for silent in (s for s in self.scores if s.value is None):
+            found.setdefault(reason_of(silent), []).append(silent.channel)
+        return found
 
     @property
     def broken(self) -> list[Score]:

@@ -68,6 +68,7 @@ def _plain(item: Asked) -> dict[str, Any]:
         "probe": member.probe,
         "identity": member.identity,
         "failure": item.failure,
+        "logprobs": item.logprobs,
         "scores": [
             {"channel": s.channel, "score_kind": s.kind, "value": s.value, "detail": dict(s.detail)}
             for s in item.scores
@@ -76,11 +77,17 @@ def _plain(item: Asked) -> dict[str, Any]:
 
 
 def _table(asked: list[Asked]) -> list[str]:
+    from qualmon.web.text import visible
+
     lines = []
     for item in asked:
         member = item.observation.member
-        judged = [s for s in item.scores if s.value is not None]
+        judged = len(item.scores) - sum(map(len, item.unjudged.values()))
         bad = ", ".join(score.channel for score in item.broken) or "clean"
-        told = item.failure["kind"] if item.failure else f"{bad} ({len(judged)} channels judged)"
+        told = item.failure["kind"] if item.failure else f"{bad} ({judged} channels judged)"
         lines.append(f"{member.target:40}  {member.probe:24}  {told}")
+        lines += [
+            f"    not judged: {', '.join(channels)}: {visible(reason)}"
+            for reason, channels in item.unjudged.items()
+        ]
     return lines

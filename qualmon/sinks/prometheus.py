@@ -33,9 +33,12 @@ def render(snapshot: FleetSnapshot, *, max_series: int = MAX_SERIES) -> Rendered
     writer = ExpositionWriter(max_series)
     targets = {target.key: target for target in snapshot.targets}
     writer.family("qualmon_false_alarm_budget_hours", [("", snapshot.budget_hours)])
+    left = max(0.0, snapshot.burn_in_until - snapshot.at)
+    writer.family("qualmon_burn_in_remaining_seconds", [("", left)])
     _incidents(writer, exported_incidents(snapshot), targets)
     writer.family("qualmon_last_observation_timestamp_seconds", _last_observations(snapshot))
     _evidence(writer, snapshot, targets)
+    writer.family("qualmon_bound_proven", _bounds(snapshot))
     writer.family("qualmon_badness_ratio", _badness(snapshot))
     return Rendered(writer.text(), writer.dropped)
 
@@ -158,6 +161,11 @@ def _evidence(
     writer.family(
         "qualmon_evidence_threshold_log10", ((text, e.threshold_log10) for text, e in labelled)
     )
+
+
+def _bounds(snapshot: FleetSnapshot) -> Iterator[tuple[str, float]]:
+    for names, proven in sorted(snapshot.proven_bounds().items()):
+        yield label_set(("model", "channel"), names), float(proven)
 
 
 def _badness(snapshot: FleetSnapshot) -> Iterator[tuple[str, float]]:

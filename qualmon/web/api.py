@@ -93,15 +93,18 @@ class Api:
 
 
 def _target(snapshot: FleetSnapshot, target: Target) -> dict[str, Any]:
-    channels = [asdict(s) for s in snapshot.channels if s.target == target.key]
+    key = target.key
+    channels = [asdict(s) for s in snapshot.channels if s.target == key]
     open_now = [i for i in snapshot.incidents if i.resolved_at is None]
     return {
-        "key": target.key,
+        "key": key,
         "model": target.model,
         "platform": target.platform,
         "route": target.route,
         "labels": dict(target.labels),
         "last_observation": max((c["last_at"] for c in channels), default=None),
         "channels": channels,
-        "incidents": [i.id for i in open_now if target.key in i.targets],
+        "capabilities": {c.feature: c.state for c in snapshot.capabilities if c.target == key},
+        "unjudged": [asdict(u) for u in snapshot.unjudged if u.target == key],
+        "incidents": [i.id for i in open_now if key in i.targets],
     }

@@ -80,6 +80,26 @@ def _shade(mean: float) -> str:
     return next((name for limit, name in _SHADES if mean <= limit), "high")
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Which channels of a model may page alone, on every target, and which only open tickets."""
+
+    model: str
+    proven: tuple[str, ...]
+    unproven: tuple[str, ...]
+
+
+def bounds(snapshot: FleetSnapshot) -> list[Bounds]:
+    """One entry per model whose answers were judged, models and channels sorted."""
+    found = sorted(snapshot.proven_bounds().items())
+
+    def those(model: str, proven: bool) -> tuple[str, ...]:
+        return tuple(channel for (name, channel), ok in found if name == model and ok is proven)
+
+    models = dict.fromkeys(model for (model, _), _ in found)
+    return [Bounds(model, those(model, True), those(model, False)) for model in models]
+
+
 def open_incidents(snapshot: FleetSnapshot) -> list[Incident]:
     """Open incidents, pages first, then the newest."""
     found = [incident for incident in snapshot.incidents if incident.resolved_at is None]

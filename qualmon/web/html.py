@@ -53,6 +53,7 @@ def _environment() -> Environment:
         "whole": _whole,
     }
     env.globals |= {
+        "capability_words": words.capability_words,
         "character_names": character_names,
         "excerpt": excerpt,
         "fill": words.fill,

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from qualmon.types import FleetSnapshot, NodeEvidence
-from qualmon.web.grid import cell, grid, open_incidents, resolved_incidents
+from qualmon.web.grid import bounds, cell, grid, open_incidents, resolved_incidents
 from qualmon.web.html import page
 from qualmon.web.runbooks import runbook
 from qualmon.web.view import ServiceView
@@ -47,6 +47,7 @@ class Pages:
             resolved=resolved_incidents(snapshot)[:_RESOLVED],
             grid=grid(snapshot, now, self._stale_after),
             nearest=_nearest(snapshot),
+            bounds=bounds(snapshot),
             stale_after=self._stale_after,
         )
 
@@ -71,6 +72,8 @@ class Pages:
             "target.html",
             target=target,
             channels=[(s, cell(s, now, self._stale_after)) for s in channels],
+            capabilities=[c for c in snapshot.capabilities if c.target == key],
+            unjudged=[u for u in snapshot.unjudged if u.target == key],
             evidence=[e for e in snapshot.evidence if e.scope == f"target={key}"],
             incidents=[i for i in snapshot.incidents if key in i.targets],
         )

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final
 
 from qualmon.types import Incident
 
 _STEPS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 #: With a space that does not break.
 _PERCENT = "\u00a0%"
+_CAPABILITIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "present": "offered",
+        "absent_ignored": "asked for; the answers do not hold them",
+        "null": "asked for; the answers hold null instead",
+        "malformed": "sent in a form that cannot be read",
+        "rejected": "refused; left out of requests, asked for again once a day",
+        "not_asked": "not part of this wire, or switched off by extra_body",
+    }
+)
 
 
 def percent(share: float | None) -> str:
@@ -50,6 +63,11 @@ def share_words(incident: Incident) -> str:
     if incident.share is None:
         return f"not yet known ({interval})"
     return f"{percent(incident.share)} ({interval})"
+
+
+def capability_words(state: str) -> str:
+    """What a capability's state means, for people."""
+    return _CAPABILITIES.get(state, state)
 
 
 def place(scope: str) -> str:
