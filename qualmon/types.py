@@ -144,7 +144,8 @@ class Probe:
     params: temperature, top_p, top_k, max_tokens, logprobs (bool), top_logprobs (int), ...
     channels: the channels that this probe feeds. bounds: declared healthy rate by channel,
     where it differs from the channel's own. reference: one right answer (documentation and
-    simulator; never compared by a scorer).
+    simulator; never compared by a scorer). choices: rough probability of each one-token answer
+    where there are several (the same use).
     """
 
     id: str
@@ -162,6 +163,7 @@ class Probe:
     catches: str = ""
     source: str = ""
     reference: str | None = None
+    choices: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def prompt(self) -> str:

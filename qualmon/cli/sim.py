@@ -18,8 +18,9 @@ def sim(
     faults: Annotated[
         Path | None,
         typer.Option(
-            help="JSON list of faults {id, kind, node, rate, start, end}; times in seconds from "
-            "now. node: fleet, axis=value[,axis=value], target=model/platform/route."
+            help="JSON list of faults {id, kind, node, start, end} and the kind's own keys: "
+            "corruption {rate}, topk-drop {rate, share, ..}, misroute {share, ..}; times in "
+            "seconds from now. node: fleet, axis=value[,axis=value], target=model/platform/route."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
@@ -52,5 +53,7 @@ def _greet(running: Running) -> None:
 
     for target in demo_fleet().targets:
         labels = ", ".join(f"{k}={v}" for k, v in sorted(target.labels.items()))
-        typer.echo(f"{target.key}  {base_url(running.origin, target)}  {labels}")
+        typer.echo(f"{target.key}  {labels}")
+        for provider in ("openai_chat", "anthropic"):
+            typer.echo(f"  {provider}  {base_url(running.origin, target, provider)}")
     typer.echo(f"ready: {running.origin}")

@@ -66,6 +66,9 @@ class ProbeModel(Strict):
     expected_tokens: TokensModel = Field(description="Rough size of one exchange.")
     freshness: Literal["fixed", "salted"] = Field("fixed", description="Whether a salt is added.")
     reference: str | None = Field(None, min_length=1, description="One right answer.")
+    choices: dict[str, float] = Field(
+        default_factory=dict, description="Rough probability of each one-token answer."
+    )
 
 
 class SuiteFileModel(Strict):

@@ -95,6 +95,23 @@ def _check_probe(model: ProbeModel, report: Report, where: tuple[Step, ...]) -> 
         elif not 0 < bound < 1:
             report.add((*where, "bounds", channel), f"{bound:g} is not a rate; write one in (0, 1)")
     _check_expectations(model, report, where)
+    _check_choices(model, report, (*where, "choices"))
+
+
+def _check_choices(model: ProbeModel, report: Report, where: tuple[Step, ...]) -> None:
+    for answer, probability in model.choices.items():
+        if not 0 < probability <= 1:
+            message = f"{probability:g} is not a probability; write one in (0, 1]"
+            report.add((*where, answer), message)
+    if sum(model.choices.values()) > 1 + 1e-9:
+        message = f"they add up to {sum(model.choices.values()):g}; lower them to 1 at most"
+        report.add(where, message)
+    if model.choices and model.reference not in model.choices:
+        report.add(
+            where,
+            f"the reference, {model.reference!r}, is none of them; make it one of "
+            f"{', '.join(map(repr, model.choices))}",
+        )
 
 
 def _unfed(model: ProbeModel, channel: str) -> str | None:
@@ -150,6 +167,7 @@ def _probe(model: ProbeModel, suite: str) -> Probe:
         catches=model.catches.strip(),
         source=model.source.strip(),
         reference=model.reference,
+        choices=dict(model.choices),
     )
 
 

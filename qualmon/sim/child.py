@@ -22,6 +22,7 @@ from qualmon.errors import DependencyError, PortInUseError, QualmonError
 from qualmon.sim.faults import parse_faults
 from qualmon.sim.fleet import demo_fleet
 from qualmon.sim.serving import Running, serve
+from qualmon.sim.speaker import Answer
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
@@ -58,7 +59,7 @@ async def spawn(
     faults: Sequence[Mapping[str, Any]] = (),
     seed: int = 0,
     host: str = "127.0.0.1",
-    answers: Mapping[str, str] | None = None,
+    answers: Mapping[str, Answer] | None = None,
     seconds_per_token: float = 0.0,
 ) -> Spawned:
     """Starts `serve` in a child process and waits until it answers; port 0 takes a free one.

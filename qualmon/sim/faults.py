@@ -1,78 +1,32 @@
 """Planted faults: what goes wrong, where, and from when to when.
 
-A kind of fault is one class with `parse` and `wrap`, and one line in KINDS. `wrap` stands
-between the healthy sampler and the answer: it sees each step, and says which step is
-reported and which token is sent.
+A kind of fault is one class (qualmon.sim.behaviour) and one line in KINDS.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any
 
 from qualmon.errors import UnknownNameError, UsageError
-from qualmon.sim.sampler import Asked, Choice, Draw
+from qualmon.sim.behaviour import Behaviour, number
+from qualmon.sim.corruption import Corruption
+from qualmon.sim.misroute import Misroute
+from qualmon.sim.pool import Pool
+from qualmon.sim.sampler import Asked, Draw
 from qualmon.sim.scope import targets_of
-from qualmon.sim.step import Step
-from qualmon.sim.vocabulary import FOREIGN
+from qualmon.sim.topk_drop import TopKDrop
 from qualmon.types import Target
 
+#: In the order in which they act: who serves, how it samples, what is sent in the end.
+KINDS: Mapping[str, type[Behaviour]] = {
+    "misroute": Misroute,
+    "topk-drop": TopKDrop,
+    "corruption": Corruption,
+}
+
 _COMMON_KEYS = ("id", "kind", "node", "start", "end")
-
-
-class Behaviour(Protocol):
-    """What a kind of fault does to the sampling loop."""
-
-    #: Keys that this kind reads besides the common ones.
-    keys: ClassVar[tuple[str, ...]]
-
-    @classmethod
-    def parse(cls, values: Mapping[str, Any], where: str) -> Self:
-        """Reads the kind's own keys. Raises UsageError naming `where` and the value."""
-        ...
-
-    def wrap(self, draw: Draw, asked: Asked, name: str) -> Draw:
-        """The sampler with the fault `name` in it, for the request `asked`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Corruption:
-    """With probability `rate` per token, a foreign piece is sent in place of the drawn one.
-
-    The reported log-probabilities stay those of the healthy model.
-    """
-
-    keys: ClassVar[tuple[str, ...]] = ("rate",)
-    rate: float
-
-    @classmethod
-    def parse(cls, values: Mapping[str, Any], where: str) -> Self:
-        """Reads `rate`, in (0, 1]."""
-        rate = _number(values, "rate", where)
-        if rate is None or not 0.0 < rate <= 1.0:
-            raise UsageError(
-                f"{where}: rate {values.get('rate')!r}",
-                remedy="Give a probability per token above 0, at most 1, such as 0.001",
-            )
-        return cls(rate)
-
-    def wrap(self, draw: Draw, asked: Asked, name: str) -> Draw:
-        """Draws as before, then replaces: answers differ only where the fault struck."""
-        uniform, rate = asked.random(f"fault {name}").random, self.rate
-
-        def corrupted(step: Step) -> Choice:
-            choice = draw(step)
-            if uniform() >= rate:
-                return choice
-            return step, step.healthy + int(uniform() * len(FOREIGN))
-
-        return corrupted
-
-
-KINDS: Mapping[str, type[Behaviour]] = {"corruption": Corruption}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +60,18 @@ class Fault:
         }
 
 
+def pool_of(faults: Sequence[Fault], asked: Asked, now: float) -> Pool | None:
+    """The pool that a fault sends this request to at `now`; None for the usual one."""
+    for fault in faults:
+        if fault.strikes(asked.target, now):
+            pool = fault.behaviour.pool(asked, fault.id)
+            if pool is not None:
+                return pool
+    return None
+
+
 def infect(draw: Draw, faults: Sequence[Fault], asked: Asked, now: float) -> Draw:
-    """`draw` with every fault that strikes this request at `now`, in the order given."""
+    """`draw` with every fault that strikes this request at `now`, in the order of KINDS."""
     for fault in faults:
         if fault.strikes(asked.target, now):
             draw = fault.behaviour.wrap(draw, asked, fault.id)
@@ -115,11 +79,12 @@ def infect(draw: Draw, faults: Sequence[Fault], asked: Asked, now: float) -> Dra
 
 
 def parse_faults(items: object, targets: Sequence[Target], now: float) -> tuple[Fault, ...]:
-    """Faults from a list of mappings {id, kind, node, rate, start, end}.
+    """Faults from a list of mappings {id, kind, node, start, end} and the kind's own keys.
 
-    start and end are seconds relative to `now`; absent means always on, and never over.
-    Raises UnknownNameError for a kind, axis or place that does not exist (the message lists
-    those that do), UsageError for everything else that is wrong.
+    They come back in the order in which they act. start and end are seconds relative to
+    `now`; absent means always on, and never over. Raises UnknownNameError for a kind, axis or
+    place that does not exist (the message lists those that do), UsageError for everything else
+    that is wrong.
     """
     if not isinstance(items, list | tuple):
         raise UsageError(f"faults: {_kind(items)}", remedy="Give a list of mappings")
@@ -128,7 +93,8 @@ def parse_faults(items: object, targets: Sequence[Target], now: float) -> tuple[
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"faults: id {name!r} twice", remedy="Give each fault its own id")
-    return faults
+    order = list(KINDS)
+    return tuple(sorted(faults, key=lambda fault: order.index(fault.kind)))
 
 
 def _parse(item: object, where: str, targets: Sequence[Target], now: float) -> Fault:
@@ -152,7 +118,7 @@ def _parse(item: object, where: str, targets: Sequence[Target], now: float) -> F
 
 
 def _window(item: Mapping[Any, Any], where: str) -> tuple[float | None, float | None]:
-    start, end = (_number(item, key, where) for key in ("start", "end"))
+    start, end = (number(item, key, where) for key in ("start", "end"))
     if end is not None and end <= (start or 0.0):
         raise UsageError(f"{where}: end {end!r}", remedy=f"Give a time after {start or 0.0!r}")
     return start, end
@@ -169,15 +135,6 @@ def _text(item: Mapping[Any, Any], key: str, where: str) -> str:
     if not isinstance(value, str) or not value:
         raise UsageError(f"{where}: {key} {value!r}", remedy=f"Give {key} as a non-empty text")
     return value
-
-
-def _number(item: Mapping[Any, Any], key: str, where: str) -> float | None:
-    value = item.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UsageError(f"{where}: {key} {value!r}", remedy=f"Give {key} as a finite number")
-    return float(value)
 
 
 def _kind(value: object) -> str:

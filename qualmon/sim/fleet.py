@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
+from qualmon.errors import UnknownNameError
 from qualmon.types import Endpoint, Secret, Target
+
+#: What follows platform and route in a base address, by protocol.
+_SUFFIXES: Mapping[str, str] = {"openai_chat": "/v1", "anthropic": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +35,18 @@ class FleetSpec:
             for route in self.routes
         )
 
-    def endpoints(self, origin: str, api_key: Secret | None = None) -> tuple[Endpoint, ...]:
-        """How to reach each target at `origin` (``http://127.0.0.1:8000``).
+    def endpoints(
+        self, origin: str, api_key: Secret | None = None, *, provider: str = "openai_chat"
+    ) -> tuple[Endpoint, ...]:
+        """How to reach each target at `origin` (``http://127.0.0.1:8000``) in one protocol.
 
-        The simulator's sampler is neutral unless asked otherwise, so the endpoints say so.
+        Every target speaks both, ``openai_chat`` and ``anthropic``. The simulator's sampler is
+        neutral unless asked otherwise, so the endpoints say so.
         """
         return tuple(
             Endpoint(
-                target=target,
-                url=base_url(origin, target),
+                target=replace(target, provider=provider),
+                url=base_url(origin, target, provider),
                 api_key=api_key,
                 neutral_sampler=True,
             )
@@ -47,10 +54,18 @@ class FleetSpec:
         )
 
 
-def base_url(origin: str, target: Target) -> str:
-    """The base address that an OpenAI client takes: ``ORIGIN/{platform}/{route}/v1``."""
+def base_url(origin: str, target: Target, provider: str = "openai_chat") -> str:
+    """The base address that the protocol's official client takes.
+
+    ``ORIGIN/{platform}/{route}/v1`` for OpenAI's, without ``/v1`` for Anthropic's.
+    Raises UnknownNameError for a protocol that the fleet does not speak.
+    """
+    if provider not in _SUFFIXES:
+        raise UnknownNameError(
+            f"provider {provider!r}", remedy=f"The simulator speaks {', '.join(_SUFFIXES)}"
+        )
     platform, route = (quote(part, safe="") for part in (target.platform, target.route))
-    return f"{origin}/{platform}/{route}/v1"
+    return f"{origin}/{platform}/{route}{_SUFFIXES[provider]}"
 
 
 def demo_fleet() -> FleetSpec:

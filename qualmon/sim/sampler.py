@@ -22,11 +22,15 @@ Draw = Callable[[Step], Choice]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Whom a request asks, and the name of the request: all that its randomness hangs on."""
+    """Whom a request asks, and the name of the request: all that its randomness hangs on.
+
+    identity: who asks; it decides the way through the fleet, never a draw.
+    """
 
     seed: int
     target: Target
     request: str
+    identity: str = "anonymous"
 
     def random(self, purpose: str) -> Random:
         """A generator of its own for each purpose, the same in whatever order requests come."""

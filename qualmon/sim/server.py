@@ -1,20 +1,25 @@
 """The simulated fleet as an HTTP server, with a control plane for planting faults.
 
 POST /{platform}/{route}/v1/chat/completions   GET /{platform}/{route}/v1/models
+POST /{platform}/{route}/v1/messages
 POST, GET /-/faults                            GET /-/healthy
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from hashlib import blake2b
 
 import orjson
 from aiohttp import web
 
 from qualmon.errors import UsageError
-from qualmon.sim.backend import Fleet
-from qualmon.sim.wire_chat import Reply, completion, events
+from qualmon.sim.backend import Envelope, Fleet
+from qualmon.sim.reply import Reply
+from qualmon.sim.wire_chat import completion, events
+from qualmon.sim.wire_messages import message, message_events, refusal
+from qualmon.sim.wire_messages_request import read_messages, require_version
 from qualmon.sim.wire_request import RejectedError, read_request
 
 #: Largest request body, bytes.
@@ -31,6 +36,7 @@ def application(fleet: Fleet) -> web.Application:
     app.router.add_get("/-/faults", handlers.faults)
     app.router.add_post("/-/faults", handlers.plant)
     app.router.add_post("/{platform}/{route}/v1/chat/completions", handlers.chat)
+    app.router.add_post("/{platform}/{route}/v1/messages", handlers.messages)
     app.router.add_get("/{platform}/{route}/v1/models", handlers.models)
     return app
 
@@ -39,20 +45,28 @@ def application(fleet: Fleet) -> web.Application:
 async def _errors_as_objects(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Whatever is refused, by us or by the framework, is refused as OpenAI's API does it."""
+    """Whatever is refused, by us or by the framework, is refused as the wire's API does it."""
     try:
         return await handler(request)
     except RejectedError as error:
         rejected = error
     except web.HTTPException as error:
-        message = f"{error.reason}: {request.method} {request.path}."
-        rejected = RejectedError(error.status, message)
-    body = rejected.body()
-    return web.Response(body=body, status=rejected.status, content_type="application/json")
+        said = f"{error.reason}: {request.method} {request.path}."
+        rejected = RejectedError(error.status, said)
+    name = f"req_{blake2b(str(rejected).encode('utf-8', 'replace'), digest_size=12).hexdigest()}"
+    if request.path.endswith("/messages"):
+        body, headers = refusal(rejected, name), {"request-id": name}
+    else:
+        body, headers = rejected.body(), {"x-request-id": name}
+    return _json_bytes(body, headers, rejected.status)
 
 
 def _place(request: web.Request) -> tuple[str, str]:
     return request.match_info["platform"], request.match_info["route"]
+
+
+def _envelope(request: web.Request, key: str | None, body: bytes) -> Envelope:
+    return Envelope(request.headers.get(_REQUEST_ID), key, body)
 
 
 class _Handlers:
@@ -78,7 +92,7 @@ class _Handlers:
         return await self.faults(request)
 
     async def models(self, request: web.Request) -> web.Response:
-        self._fleet.admit(request.headers.get("Authorization"))
+        self._admit_bearer(request)
         names = self._fleet.models(*_place(request))
         listed = [
             {"id": name, "object": "model", "created": 0, "owned_by": "qualmon-sim"}
@@ -87,28 +101,57 @@ class _Handlers:
         return _json({"object": "list", "data": listed})
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
-        fleet = self._fleet
-        fleet.admit(request.headers.get("Authorization"))
+        key = self._admit_bearer(request)
         body = await request.read()
-        asked = read_request(body)
-        reply = fleet.answer(_place(request), asked, request.headers.get(_REQUEST_ID), body)
-        headers = {"x-request-id": reply.id.replace("chatcmpl-", "req_")}
-        if asked.stream:
-            return await self._stream(request, reply, asked.include_usage, headers)
-        await asyncio.sleep(fleet.settings.seconds_per_token * len(reply.choices))
-        return _json_bytes(completion(reply), headers)
+        asks = read_request(body)
+        reply = self._fleet.answer(_place(request), asks, _envelope(request, key, body))
+        headers = {"x-request-id": f"req_{reply.id}"}
+        if asks.stream:
+            parts = events(reply, include_usage=asks.include_usage)
+            return await self._stream(request, reply, parts, headers)
+        return await self._whole(reply, completion(reply), headers)
+
+    async def messages(self, request: web.Request) -> web.StreamResponse:
+        key = request.headers.get("x-api-key")
+        self._fleet.admit(key, "x-api-key: KEY")
+        if self._fleet.settings.api_keys:
+            require_version(request.headers.get("anthropic-version"))
+        body = await request.read()
+        asks = read_messages(body)
+        reply = self._fleet.answer(_place(request), asks, _envelope(request, key, body))
+        headers = {"request-id": f"req_{reply.id}"}
+        if asks.stream:
+            parts = message_events(reply, asks.stop_sequences)
+            return await self._stream(request, reply, parts, headers)
+        return await self._whole(reply, message(reply, asks.stop_sequences), headers)
+
+    def _admit_bearer(self, request: web.Request) -> str | None:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        given = key if scheme == "Bearer" else None
+        self._fleet.admit(given, "Authorization: Bearer KEY")
+        return given
+
+    async def _whole(self, reply: Reply, body: bytes, headers: Mapping[str, str]) -> web.Response:
+        pace = self._fleet.settings.seconds_per_token
+        await asyncio.sleep(pace * len(reply.choices) + (reply.delay if pace else 0.0))
+        return _json_bytes(body, headers)
 
     async def _stream(
-        self, request: web.Request, reply: Reply, include_usage: bool, headers: dict[str, str]
+        self,
+        request: web.Request,
+        reply: Reply,
+        parts: Iterator[bytes],
+        headers: Mapping[str, str],
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **headers})
         response.headers["Cache-Control"] = "no-cache"
-        await response.prepare(request)
         pace = self._fleet.settings.seconds_per_token
-        parts = events(reply, include_usage=include_usage)
-        if pace == 0.0:
+        if pace:
+            await asyncio.sleep(reply.delay)
+        else:
             # Nothing to wait for between events: one write carries them all.
             parts = iter((b"".join(parts),))
+        await response.prepare(request)
         for part in parts:
             await asyncio.sleep(pace)
             await response.write(part)
@@ -120,5 +163,7 @@ def _json(value: object) -> web.Response:
     return _json_bytes(orjson.dumps(value))
 
 
-def _json_bytes(body: bytes, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(body=body, content_type="application/json", headers=headers)
+def _json_bytes(
+    body: bytes, headers: Mapping[str, str] | None = None, status: int = 200
+) -> web.Response:
+    return web.Response(body=body, status=status, content_type="application/json", headers=headers)

@@ -19,17 +19,18 @@ from qualmon.sim.backend import Fleet, Settings
 from qualmon.sim.fleet import FleetSpec, demo_fleet
 from qualmon.sim.language import Language
 from qualmon.sim.server import application
-from qualmon.sim.speaker import Speaker
+from qualmon.sim.speaker import Answer, Speaker
 
 _SHUTDOWN_SECONDS = 1.0
 
 
-def load_answers() -> dict[str, str]:
-    """Reference answers of the shipped core suite, by prompt text."""
-    from qualmon.config import load_suite
+def load_answers() -> dict[str, Answer]:
+    """Answers of all shipped suites by prompt text: choices where stated, else the reference."""
+    from qualmon.config import load_suite, suite_names
 
-    probes = load_suite("core").probes
-    return {probe.prompt: probe.reference for probe in probes if probe.reference is not None}
+    probes = [probe for name in suite_names() for probe in load_suite(name).probes]
+    known = {probe.prompt: probe.choices or probe.reference for probe in probes}
+    return {prompt: answer for prompt, answer in known.items() if answer is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Running:
 
 
 async def start(
-    answers: Mapping[str, str],
+    answers: Mapping[str, Answer],
     *,
     spec: FleetSpec | None = None,
     faults: Sequence[Mapping[str, Any]] = (),
@@ -64,7 +65,8 @@ async def start(
 ) -> Running:
     """Serves the fleet (the demo's by default) on `port`; 0 takes a free one.
 
-    `clock` says when faults begin and end. Raises PortInUseError, UsageError for wrong faults.
+    answers: by prompt text. `clock` says when faults begin and end. Raises PortInUseError,
+    UsageError for wrong faults.
     """
     spec = spec or demo_fleet()
     language = language or Language()
@@ -89,7 +91,7 @@ def serve(
     seed: int = 0,
     host: str = "127.0.0.1",
     *,
-    answers: Mapping[str, str] | None = None,
+    answers: Mapping[str, Answer] | None = None,
     seconds_per_token: float = 0.0,
     on_ready: Callable[[Running], None] | None = None,
     until_eof: bool = False,
@@ -97,7 +99,7 @@ def serve(
     """Serves the demo fleet until SIGINT or SIGTERM, and with `until_eof` no longer than
     standard input stays open.
 
-    answers: by prompt text; None loads the core suite's. Raises as `start` does.
+    answers: by prompt text; None loads those of the shipped suites. Raises as `start` does.
     """
     asyncio.run(
         _serve(

@@ -1,24 +1,29 @@
-"""What a healthy model would say: the known answer to a canary prompt, else babble.
+"""What a model would say: the known answer to a canary prompt, else babble.
 
-On a known prompt every step holds 1 - delta on the next token of the reference answer, and
+On a prompt with a reference answer every step holds 1 - delta on the next token of it, and
 delta, log-uniform in DELTA by a hash, on Latin words that the language model finds likely
 there. Whatever was sent, the next step goes on with the reference: the model recovers.
+On a prompt with a choice of answers one step holds them all (qualmon.sim.border).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal
 
+from qualmon.sim.border import fraction, weighed
 from qualmon.sim.language import WIDTH, Language
+from qualmon.sim.pool import Pool
 from qualmon.sim.sampler import Choice, Draw
 from qualmon.sim.step import FOREIGN_MASS, Step
 from qualmon.sim.vocabulary import is_word, split
 
 #: Lowest and highest probability of leaving the reference at a step.
 DELTA = (1e-7, 1e-4)
+
+#: A reference text, or the probability of each one-token answer.
+Answer = str | Mapping[str, float]
 
 _STEPS_KEPT = 2048
 _SCRIPTS_KEPT = 1024
@@ -27,14 +32,26 @@ Finish = Literal["stop", "length"]
 
 
 class Speaker:
-    """One model's voice. `answers` maps prompt text to reference answer."""
+    """One model's voice in one pool of servers. `answers` maps prompt text to its answer."""
 
-    def __init__(self, name: str, language: Language, answers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        language: Language,
+        answers: Mapping[str, Answer],
+        pool: Pool | None = None,
+    ) -> None:
+        """`pool` None is the usual pool, which serves the model as it is."""
         self._name = name
         self._language = language
         self._answers = {prompt.strip(): answer for prompt, answer in answers.items()}
+        self._pool = pool
         self._script = lru_cache(_SCRIPTS_KEPT)(self._build_script)
         self._babble_step = lru_cache(_STEPS_KEPT)(self._build_babble_step)
+
+    def moved(self, pool: Pool) -> Speaker:
+        """The same model in another pool."""
+        return Speaker(self._name, self._language, self._answers, pool)
 
     def answer(self, turns: tuple[str, ...], draw: Draw, limit: int) -> tuple[list[Choice], Finish]:
         """At most `limit` choices in answer to the texts of a conversation, last one last."""
@@ -54,22 +71,44 @@ class Speaker:
         return None
 
     def _build_script(self, prompt: str) -> tuple[Step, ...]:
-        tokens = split(self._answers[prompt])
+        """The steps of an answer; a pool that forgot a share of the prompt starts it late."""
+        answer = self._answers[prompt]
+        if not isinstance(answer, str):
+            step = self._choice_step(prompt, answer)
+            return (self._served(step, f"{prompt}\x1f0"),)
+        tokens = split(answer)
+        lost = self._pool.lost(len(split(prompt))) if self._pool else 0.0
         return tuple(
-            self._reference_step(token, tokens[max(at - 2, 0) : at], self._delta(prompt, at))
+            self._served(
+                self._reference_step(token, tokens[max(at - 2, 0) : at], self._delta(prompt, at)),
+                f"{prompt}\x1f{at}",
+            )
             for at, token in enumerate(tokens)
+            if at >= int(lost * len(tokens))
         )
 
+    def _served(self, step: Step, place: str) -> Step:
+        return self._pool.served(step, f"{self._name}\x1f{place}") if self._pool else step
+
     def _delta(self, prompt: str, position: int) -> float:
-        name = f"{self._name}\x1f{prompt}\x1f{position}".encode("utf-8", "surrogatepass")
-        digest = hashlib.blake2b(name, digest_size=8).digest()
         low, high = DELTA
-        return float(low * (high / low) ** (int.from_bytes(digest) / 2**64))
+        return float(low * (high / low) ** fraction(self._name, prompt, str(position)))
 
     def _reference_step(self, token: str, context: list[str], delta: float) -> Step:
+        words = self._words(context, (token,))
+        return Step([(token, 1.0 - delta), *_scaled(words, delta - FOREIGN_MASS)])
+
+    def _choice_step(self, prompt: str, choices: Mapping[str, float]) -> Step:
+        """The answers as this model weighs them; what they leave goes to likely words."""
+        rest = max(1.0 - sum(choices.values()), self._delta(prompt, 0))
+        answers = weighed(choices, self._name, prompt)
+        ranked = _scaled(answers, 1.0 - rest)
+        ranked += _scaled(self._words([], tuple(choices)), rest - FOREIGN_MASS)
+        return Step(sorted(ranked, key=lambda item: -item[1]))
+
+    def _words(self, context: list[str], but: tuple[str, ...]) -> list[tuple[str, float]]:
         likely = self._language.after(context)
-        others = [item for item in likely if is_word(item[0]) and item[0] != token]
-        return Step([(token, 1.0 - delta), *_scaled(others, delta - FOREIGN_MASS)])
+        return [item for item in likely if is_word(item[0]) and item[0] not in but]
 
     def _babble(self, prompt: str, draw: Draw, limit: int) -> list[Choice]:
         context = tuple(split(prompt)[-2:])
@@ -81,7 +120,8 @@ class Speaker:
         return taken
 
     def _build_babble_step(self, context: tuple[str, ...]) -> Step:
-        return Step(_scaled(self._language.after(context), 1.0 - FOREIGN_MASS))
+        step = Step(_scaled(self._language.after(context), 1.0 - FOREIGN_MASS))
+        return self._served(step, "\x1f".join(context))
 
 
 def _scaled(ranked: list[tuple[str, float]], mass: float) -> list[tuple[str, float]]:

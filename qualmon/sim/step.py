@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
-from math import exp, log
+from math import exp, fsum, log
 from typing import NamedTuple
 
 from qualmon.sim.vocabulary import FOREIGN
@@ -15,7 +15,7 @@ from qualmon.sim.vocabulary import FOREIGN
 #: million tokens, far below what any run of the simulator draws.
 FOREIGN_MASS = 1e-9
 
-_FOREIGN_SHARE = FOREIGN_MASS / len(FOREIGN)
+_FOREIGN_TAIL = tuple((piece, FOREIGN_MASS / len(FOREIGN)) for piece in FOREIGN)
 _MAX_CUTS = 8
 
 
@@ -42,16 +42,38 @@ class Step:
 
     __slots__ = ("_cumulative", "_cuts", "first", "healthy", "logprobs", "pieces", "wire")
 
-    def __init__(self, ranked: Sequence[tuple[str, float]]) -> None:
-        """`ranked`: pieces with probabilities that fall and sum to 1 - FOREIGN_MASS."""
-        weights = [weight for _, weight in ranked] + [_FOREIGN_SHARE] * len(FOREIGN)
-        self.pieces = (*(piece for piece, _ in ranked), *FOREIGN)
+    def __init__(
+        self,
+        ranked: Sequence[tuple[str, float]],
+        tail: Sequence[tuple[str, float]] = _FOREIGN_TAIL,
+    ) -> None:
+        """`ranked`: pieces with probabilities that fall; they and those of `tail` sum to 1."""
+        self.pieces = (*(piece for piece, _ in ranked), *(piece for piece, _ in tail))
+        weights = [*(weight for _, weight in ranked), *(weight for _, weight in tail)]
         self.healthy = len(ranked)
         self.logprobs = array("d", map(log, weights))
         self.first = weights[0]
         self.wire: dict[int, tuple[bytes, bytes]] = {}
         self._cumulative = array("d", accumulate(weights))
         self._cuts: dict[Sampling, array[float]] = {}
+
+    def only(self, kept: Sequence[int]) -> Step:
+        """The step that is left when only the pieces at `kept`, rising indices, may be said."""
+        weights = [exp(self.logprobs[index]) for index in kept]
+        total = fsum(weights)
+        left = zip(kept, weights, strict=True)
+        return Step([(self.pieces[index], weight / total) for index, weight in left], tail=())
+
+    def shifted(self, shift: Callable[[], float]) -> Step:
+        """The step with one `shift`, in nats, added to each healthy piece's logit.
+
+        `shift` is called once per piece, the most probable first. Foreign pieces keep theirs.
+        """
+        healthy = range(self.healthy)
+        weights = [exp(self.logprobs[index] + shift()) for index in healthy]
+        scale = (1.0 - FOREIGN_MASS) / fsum(weights)
+        ranked = sorted(healthy, key=lambda index: -weights[index])
+        return Step([(self.pieces[index], weights[index] * scale) for index in ranked])
 
     def locate(self, uniform: float) -> int:
         """Index of the piece that a uniform number in [0, 1) draws."""

@@ -1,67 +1,17 @@
 """Writing chat completions: whole answers, and streams of server-sent events.
 
-Bytes are put together from fragments: what a step's favourite token needs is encoded once
-per step and used by every answer that goes through it.
+Bytes are put together from fragments, most of which a step has encoded once for all answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import orjson
 
-from qualmon.sim.sampler import Choice
-from qualmon.sim.speaker import Finish
-from qualmon.sim.step import Step
+from qualmon.sim.reply import Reply
 
 DONE = b"data: [DONE]\n\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer with all that surrounds it on the wire. tops: alternatives per token, or None."""
-
-    id: str
-    created: int
-    model: str
-    fingerprint: str
-    prompt_tokens: int
-    choices: Sequence[Choice]
-    finish: Finish
-    tops: int | None
-
-    def head(self, kind: str) -> bytes:
-        """The fields before ``choices``, up to and with the comma."""
-        fields = {
-            "id": self.id,
-            "object": kind,
-            "created": self.created,
-            "model": self.model,
-            "service_tier": "default",
-            "system_fingerprint": self.fingerprint,
-        }
-        return orjson.dumps(fields)[:-1] + b","
-
-    def usage(self) -> bytes:
-        """The usage object."""
-        output = len(self.choices)
-        counts = {
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": output,
-            "total_tokens": self.prompt_tokens + output,
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
-        }
-        return orjson.dumps(counts)
-
-    def tokens(self) -> list[tuple[bytes, bytes]]:
-        """Per token: its text, escaped and without quotes, and its log-probability entry."""
-        tops = -1 if self.tops is None else self.tops
-        return [
-            (index == 0 and step.wire.get(tops)) or _token(step, index, tops)
-            for step, index in self.choices
-        ]
 
 
 def completion(reply: Reply) -> bytes:
@@ -74,13 +24,13 @@ def completion(reply: Reply) -> bytes:
         )
     return b"".join(
         (
-            reply.head("chat.completion"),
+            _head(reply, "chat.completion"),
             b'"choices":[{"index":0,"message":{"role":"assistant","content":"',
             *[text for text, _ in tokens],
             b'","refusal":null,"annotations":[]},"logprobs":',
             logprobs,
             b',"finish_reason":"' + reply.finish.encode() + b'"}],"usage":',
-            reply.usage(),
+            _usage(reply),
             b"}",
         )
     )
@@ -88,7 +38,7 @@ def completion(reply: Reply) -> bytes:
 
 def events(reply: Reply, *, include_usage: bool) -> Iterator[bytes]:
     """The stream's events: role, one per token, finish, usage where asked for, [DONE]."""
-    head = b"data: " + reply.head("chat.completion.chunk")
+    head = b"data: " + _head(reply, "chat.completion.chunk")
     start = head + b'"choices":[{"index":0,"delta":'
     end = b',"usage":null}\n\n' if include_usage else b"}\n\n"
     yield (
@@ -99,7 +49,7 @@ def events(reply: Reply, *, include_usage: bool) -> Iterator[bytes]:
     yield from _token_events(reply, start + b'{"content":"', b',"finish_reason":null}]' + end)
     yield (start + b'{},"logprobs":null,"finish_reason":"' + reply.finish.encode() + b'"}]' + end)
     if include_usage:
-        yield head + b'"choices":[],"usage":' + reply.usage() + b"}\n\n"
+        yield head + b'"choices":[],"usage":' + _usage(reply) + b"}\n\n"
     yield DONE
 
 
@@ -111,26 +61,26 @@ def _token_events(reply: Reply, start: bytes, end: bytes) -> list[bytes]:
     return [start + text + middle + entry + end for text, entry in reply.tokens()]
 
 
-def _token(step: Step, index: int, tops: int) -> tuple[bytes, bytes]:
-    """Text and entry of one piece of a step; `tops` -1 means that no entry is needed."""
-    entry = b"" if tops < 0 else b"{" + _fields(step, index) + _listed(step, tops)
-    made = orjson.dumps(step.pieces[index])[1:-1], entry
-    if index == 0:
-        step.wire[tops] = made
-    return made
-
-
-def _listed(step: Step, tops: int) -> bytes:
-    others = range(min(tops, len(step.pieces)))
-    listed = b",".join([b"{" + _fields(step, other) + b"}" for other in others])
-    return b',"top_logprobs":[' + listed + b"]}"
-
-
-def _fields(step: Step, index: int) -> bytes:
-    piece = step.pieces[index]
+def _head(reply: Reply, kind: str) -> bytes:
+    """The fields before ``choices``, up to and with the comma."""
     fields = {
-        "token": piece,
-        "logprob": step.logprobs[index],
-        "bytes": list(piece.encode("utf-8")),
+        "id": f"chatcmpl-{reply.id}",
+        "object": kind,
+        "created": reply.created,
+        "model": reply.model,
+        "service_tier": "default",
+        "system_fingerprint": reply.fingerprint,
     }
-    return orjson.dumps(fields)[1:-1]
+    return orjson.dumps(fields)[:-1] + b","
+
+
+def _usage(reply: Reply) -> bytes:
+    output = len(reply.choices)
+    counts = {
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": output,
+        "total_tokens": reply.prompt_tokens + output,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+    }
+    return orjson.dumps(counts)

@@ -35,7 +35,7 @@ _NEUTRAL: Mapping[str, Any] = {
 
 
 class RejectedError(Exception):
-    """A request that the wire refuses. Becomes an OpenAI error object."""
+    """A request that the wire refuses. Becomes an error object in the shape of its wire."""
 
     def __init__(
         self, status: int, message: str, param: str | None = None, code: str | None = None
@@ -50,20 +50,22 @@ class RejectedError(Exception):
         }
 
     def body(self) -> bytes:
-        """The error object as it goes on the wire."""
+        """The error object in OpenAI's shape."""
         return orjson.dumps({"error": self._error})
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A model that takes nothing for something else, and nothing that it does not know."""
+
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 
-class _TextPart(_Strict):
+class _TextPart(Strict):
     type: Literal["text"]
     text: str
 
 
-class _Turn(_Strict):
+class _Turn(Strict):
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[_TextPart]
     name: str | None = None
@@ -75,7 +77,7 @@ class _Turn(_Strict):
         return "".join(part.text for part in self.content)
 
 
-class _StreamOptions(_Strict):
+class _StreamOptions(Strict):
     include_usage: bool | None = None
     include_obfuscation: bool | None = None
 
@@ -83,7 +85,7 @@ class _StreamOptions(_Strict):
 _Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
 
 
-class ChatRequest(_Strict):
+class ChatRequest(Strict):
     """A chat-completions request whose every field has been checked."""
 
     model: str
@@ -129,19 +131,30 @@ class ChatRequest(_Strict):
         return bool(self.stream_options and self.stream_options.include_usage)
 
     @property
+    def identity(self) -> str | None:
+        """Whom the request is sent for, where it says so."""
+        return self.user or self.safety_identifier
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """The text of every turn, in order."""
         return tuple(turn.text() for turn in self.messages)
 
 
-def read_request(body: bytes) -> ChatRequest:
-    """The request in `body`. Raises RejectedError, status 400, naming the parameter at fault."""
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`. Raises RejectedError, status 400, where there is none."""
     try:
         values = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RejectedError(400, f"The body is not valid JSON: {error}.") from error
     if not isinstance(values, dict):
         raise RejectedError(400, "The body must be a JSON object.")
+    return values
+
+
+def read_request(body: bytes) -> ChatRequest:
+    """The request in `body`. Raises RejectedError, status 400, naming the parameter at fault."""
+    values = read_object(body)
     for name in [name for name in _NEUTRAL if name in values]:
         _require_neutral(name, values.pop(name))
     try:
