@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,9 +48,11 @@ def get_json(url: str) -> Any:
     return httpx.get(url, timeout=5).raise_for_status().json()
 
 
-def wait_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_ready(
+    url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = READY_SECONDS
+) -> None:
     """Returns once `url` answers 200; fails with the log when the process ends or is slow."""
-    deadline = time.monotonic() + READY_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(httpx.TransportError):
             if httpx.get(url, timeout=1).status_code == 200:
@@ -60,15 +62,31 @@ def wait_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @contextlib.contextmanager
-def running(command: list[str], ready_url: str, folder: Path) -> Iterator[None]:
-    """A server process while the context is open; its output goes to `folder`/log."""
+def running(
+    command: list[str],
+    ready_url: str,
+    folder: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    ready_seconds: float = READY_SECONDS,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server process while the context is open; its output goes to `folder`/log.
+
+    env: variables besides the test's own.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=folder)
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**os.environ, **(env or {})},
+        )
         try:
-            wait_ready(ready_url, process, log)
-            yield
+            wait_ready(ready_url, process, log, ready_seconds)
+            yield process
         finally:
             process.terminate()
             try:
@@ -218,7 +236,7 @@ def alerting_stack(
         yield AlertingStack(prometheus, alertmanager, webhook)
 
 
-def _alertmanager(folder: Path, url: str, webhook: str) -> contextlib.AbstractContextManager[None]:
+def _alertmanager(folder: Path, url: str, webhook: str) -> contextlib.AbstractContextManager[Any]:
     command = [
         "prometheus-alertmanager",
         f"--config.file={_write(folder, alertmanager_config(webhook))}",
@@ -231,7 +249,7 @@ def _alertmanager(folder: Path, url: str, webhook: str) -> contextlib.AbstractCo
 
 def _prometheus(
     folder: Path, url: str, config: dict[str, Any]
-) -> contextlib.AbstractContextManager[None]:
+) -> contextlib.AbstractContextManager[Any]:
     command = [
         "prometheus",
         f"--config.file={_write(folder, config)}",
