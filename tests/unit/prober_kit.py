@@ -68,6 +68,8 @@ class Seen(NoEvents):
     queue: list = field(default_factory=list)
     skipped: dict = field(default_factory=dict)
     trouble: list = field(default_factory=list)
+    capabilities: list = field(default_factory=list)
+    judgements: list = field(default_factory=list)
 
     def observed(self, observation):
         for attempt in observation.attempts:
@@ -75,6 +77,12 @@ class Seen(NoEvents):
 
     def member_missed(self, target, reason):
         self.missed[target, reason] += 1
+
+    def capability(self, target, feature, state):
+        self.capabilities.append((target, feature, state))
+
+    def judged(self, observation, scores):
+        self.judgements.append((observation.id, len(scores)))
 
     def judging_failed(self, target):
         self.unjudged.append(target)
