@@ -19,7 +19,7 @@ from qualmon.sim.backend import Envelope, Fleet
 from qualmon.sim.reply import Reply
 from qualmon.sim.wire_chat import completion, events
 from qualmon.sim.wire_messages import message, message_events, refusal
-from qualmon.sim.wire_messages_request import read_messages, require_version
+from qualmon.sim.wire_messages_request import edition_of, read_messages
 from qualmon.sim.wire_request import RejectedError, read_request
 
 #: Largest request body, bytes.
@@ -63,6 +63,11 @@ async def _errors_as_objects(
 
 def _place(request: web.Request) -> tuple[str, str]:
     return request.match_info["platform"], request.match_info["route"]
+
+
+def _bearer(request: web.Request) -> str | None:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key if scheme == "Bearer" else None
 
 
 def _envelope(request: web.Request, key: str | None, body: bytes) -> Envelope:
@@ -112,12 +117,13 @@ class _Handlers:
         return await self._whole(reply, completion(reply), headers)
 
     async def messages(self, request: web.Request) -> web.StreamResponse:
-        key = request.headers.get("x-api-key")
+        # The reference asks for x-api-key; newer SDKs send the same key as a bearer token.
+        key = request.headers.get("x-api-key") or _bearer(request)
         self._fleet.admit(key, "x-api-key: KEY")
-        if self._fleet.settings.api_keys:
-            require_version(request.headers.get("anthropic-version"))
+        header = request.headers.get("anthropic-version")
+        edition = edition_of(header, required=bool(self._fleet.settings.api_keys))
         body = await request.read()
-        asks = read_messages(body)
+        asks = read_messages(body, edition)
         reply = self._fleet.answer(_place(request), asks, _envelope(request, key, body))
         headers = {"request-id": f"req_{reply.id}"}
         if asks.stream:
@@ -126,10 +132,9 @@ class _Handlers:
         return await self._whole(reply, message(reply, asks.stop_sequences), headers)
 
     def _admit_bearer(self, request: web.Request) -> str | None:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        given = key if scheme == "Bearer" else None
-        self._fleet.admit(given, "Authorization: Bearer KEY")
-        return given
+        key = _bearer(request)
+        self._fleet.admit(key, "Authorization: Bearer KEY")
+        return key
 
     async def _whole(self, reply: Reply, body: bytes, headers: Mapping[str, str]) -> web.Response:
         pace = self._fleet.settings.seconds_per_token

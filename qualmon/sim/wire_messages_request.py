@@ -14,8 +14,9 @@ from pydantic import Field, ValidationError
 from qualmon.sim.step import Sampling
 from qualmon.sim.wire_request import MAX_TOKENS, RejectedError, Strict, read_object
 
-#: The protocol's editions that are spoken.
-VERSIONS = ("2023-06-01", "2023-01-01")
+#: The protocol's editions that are spoken; the newer one knows no sampler settings.
+EDITIONS = ("2023-06-01", "2026-10-21")
+_SAMPLER = ("temperature", "top_p", "top_k")
 
 #: Settings that the simulator has no use for, with the values at which that is no loss.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
@@ -94,9 +95,12 @@ class MessagesRequest(Strict):
         return (_text(self.system), *turns) if self.system else turns
 
 
-def read_messages(body: bytes) -> MessagesRequest:
+def read_messages(body: bytes, edition: str = EDITIONS[0]) -> MessagesRequest:
     """The request in `body`. Raises RejectedError, status 400, naming the field at fault."""
     values = read_object(body)
+    if edition != EDITIONS[0]:
+        for name in [name for name in _SAMPLER if name in values]:
+            raise RejectedError(400, f"{name}: Extra inputs are not permitted", name)
     for name in [name for name in _NEUTRAL if name in values]:
         if values.pop(name) not in _NEUTRAL[name]:
             raise RejectedError(400, f"{name}: Not supported here.", name)
@@ -109,11 +113,17 @@ def read_messages(body: bytes) -> MessagesRequest:
     return request
 
 
-def require_version(given: str | None) -> None:
-    """Raises RejectedError, status 400, unless the header names an edition that is spoken."""
-    if given not in VERSIONS:
-        said = "header is required" if given is None else f'"{given}" is not a valid version'
+def edition_of(header: str | None, *, required: bool) -> str:
+    """The edition that a request asks for; the first one where none is asked for or required.
+
+    Raises RejectedError, status 400, for a missing or unknown one.
+    """
+    if header is None and not required:
+        return EDITIONS[0]
+    if header not in EDITIONS:
+        said = "header is required" if header is None else f'"{header}" is not a valid version'
         raise RejectedError(400, f"anthropic-version: {said}", "anthropic-version")
+    return header
 
 
 def _rejection(error: ValidationError) -> RejectedError:
