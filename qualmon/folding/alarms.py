@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from qualmon.folding import nodes, tracking
 from qualmon.folding.rules import FoldRules
-from qualmon.folding.state import FoldState, OpenIncident
+from qualmon.folding.state import FoldState, Hit, OpenIncident
 from qualmon.folding.tracking import Alarm
-from qualmon.types import Slot, family_of
+from qualmon.types import Slot
 
 
 def muted(
@@ -35,6 +35,12 @@ def _taken(item: OpenIncident, rules: FoldRules) -> tuple[str, ...]:
     return tuple(channel for family in item.tally for channel in rules.channels_of(family))
 
 
+def claims(incidents: Mapping[str, OpenIncident], besides: str) -> set[str]:
+    """Targets of the open incidents other than `besides`."""
+    others = (item for key, item in incidents.items() if key != besides)
+    return {target for item in others for target in item.incident.targets}
+
+
 def raised(state: FoldState, rules: FoldRules, slot: Slot) -> FoldState:
     """Opens or joins incidents until no node stands above the budget's line."""
     while True:
@@ -44,40 +50,50 @@ def raised(state: FoldState, rules: FoldRules, slot: Slot) -> FoldState:
         state = _placed(state, rules, _alarm(state, rules, *found, slot), slot)
 
 
-def _loudest(state: FoldState, rules: FoldRules) -> tuple[int, str] | None:
+def _loudest(state: FoldState, rules: FoldRules) -> tuple[float, int, str] | None:
     best: tuple[float, int, str] | None = None
     for family, mass in nodes.family_masses(state, rules).items():
         index = int(mass.argmax()) if mass.size else -1
         loud = index >= 0 and mass[index] >= rules.budget_hours
         if loud and (best is None or mass[index] > best[0]):
             best = (float(mass[index]), index, family)
-    return None if best is None else best[1:]
+    return best
 
 
-def _alarm(state: FoldState, rules: FoldRules, index: int, family: str, slot: Slot) -> Alarm:
+def _alarm(
+    state: FoldState, rules: FoldRules, mass: float, index: int, family: str, slot: Slot
+) -> Alarm:
     """What the alarm rests on. Masses rise by hits alone, so a channel whose hits here were
     all under proven bounds is proven evidence."""
     onset = tracking.onset(state, rules, index, family)
-    reach = max(tracking.MERGE_SECONDS, tracking.MERGE_INTERVALS * slot.every)
-    targets, mute = set(rules.nodes[index].targets), muted(state.incidents, rules)
-    doubtful = {
-        hit.channel
-        for hit in state.hits
-        if not hit.proven
-        and hit.channel in rules.events
-        and hit.target in targets
-        and family_of(hit.channel) == family
-        and hit.due >= onset - reach
-        and hit.target not in mute.get(hit.channel, ())
-    }
+    hits = _unclaimed(state, rules, index, family, onset - tracking.reach(slot))
+    doubtful = {hit.channel for hit in hits if not hit.proven}
     return Alarm(
         index=index,
         family=family,
+        mass=mass,
+        guilty=frozenset(hit.target for hit in hits),
         onset=onset,
         doubtful=tuple(sorted(doubtful)),
         provable=not doubtful
         or _mass_without(state, rules, index, family, doubtful) >= rules.budget_hours,
     )
+
+
+def _unclaimed(
+    state: FoldState, rules: FoldRules, index: int, family: str, since: float
+) -> list[Hit]:
+    """Hits at a node that no open incident has taken to itself."""
+    targets, mute = set(rules.nodes[index].targets), muted(state.incidents, rules)
+    channels = rules.channels_of(family)
+    return [
+        hit
+        for hit in state.hits
+        if hit.target in targets
+        and hit.channel in channels
+        and hit.due >= since
+        and hit.target not in mute.get(hit.channel, ())
+    ]
 
 
 def _mass_without(
@@ -90,13 +106,32 @@ def _mass_without(
 
 
 def _placed(state: FoldState, rules: FoldRules, alarm: Alarm, slot: Slot) -> FoldState:
+    """The alarm joins the open incident that explains it, or opens one of its own."""
     node = rules.nodes[alarm.index]
     for key, item in sorted(state.incidents.items()):
         if tracking.same_fault(item, alarm, state, rules, slot):
-            joined = tracking.joined(item, alarm, state, rules, slot)
+            claimed = claims(state.incidents, key)
+            joined = tracking.joined(item, alarm, state, rules, slot, claimed)
             state = replace(state, incidents={**state.incidents, key: joined})
-            affected = {*node.targets, *item.incident.targets}
+            affected = {*node.targets, *joined.incident.targets}
             return nodes.cleared(state, rules, alarm.family, affected)
-    item = tracking.opened(state, rules, alarm, slot)
+    item = tracking.opened(state, rules, _narrowed(state, rules, alarm), slot)
     state = replace(state, incidents={**state.incidents, item.incident.id: item})
     return nodes.cleared(state, rules, alarm.family, node.targets)
+
+
+def _narrowed(state: FoldState, rules: FoldRules, alarm: Alarm) -> Alarm:
+    """The alarm at the loudest place inside it that no open incident of the family covers:
+    what made it rise cannot have come from there."""
+    covered = set(muted(state.incidents, rules).get(rules.channels_of(alarm.family)[0], ()))
+    targets = set(rules.nodes[alarm.index].targets)
+    if not targets & covered:
+        return alarm
+    mass = nodes.family_masses(state, rules)[alarm.family]
+    inside = [
+        i
+        for i, node in enumerate(rules.nodes)
+        if alarm.guilty <= set(node.targets) <= targets - covered
+    ]
+    best = max(inside, key=lambda i: (float(mass[i]), -i), default=alarm.index)
+    return replace(alarm, index=best)

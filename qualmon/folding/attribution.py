@@ -3,7 +3,8 @@
 The tally holds, per family and candidate node, the log mass of every bet since the alarm,
 started from the node's masses at the alarm: the node with the largest total is blamed
 (argmax of weight x evidence). A superset pays for the healthy answers it takes in, a subset
-for the bad ones it leaves out, so the answer settles within about ten bad answers.
+for the bad ones it leaves out, so the answer settles within about ten bad answers. Drift is
+left out: only what was seen counts.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from qualmon.stats.grids import DROP_GRID, EPS_GRID
 
 #: Candidates kept per incident; the others are behind by far more than they can make up.
 MAX_CANDIDATES = 64
-#: A rival that explains the data this much worse still counts as the same fault.
+#: One fault is believed until two explain the evidence this much better.
 SAME_FAULT = math.log(1000.0)
+#: The blame moves when another place explains the evidence this much better.
+MOVE_LEAD = math.log(10.0)
 _TINY = 1e-300
 
 Tally = Mapping[str, tuple[float, ...]]
@@ -55,8 +58,27 @@ def log_total(logs: Sequence[float]) -> float:
     return top + math.log(sum(math.exp(value - top) for value in logs))
 
 
+def no_news(tallies: Tallies) -> dict[str, Tally]:
+    """Zeros in the shape of `tallies`."""
+    return {
+        family: {scope: (0.0,) * len(logs) for scope, logs in tally.items()}
+        for family, tally in tallies.items()
+    }
+
+
+def added(tallies: Tallies, news: Tallies) -> dict[str, Tally]:
+    """Entry by entry sum; `news` has the shape of `tallies`."""
+    return {
+        family: {
+            scope: tuple(a + b for a, b in zip(logs, news[family][scope], strict=True))
+            for scope, logs in tally.items()
+        }
+        for family, tally in tallies.items()
+    }
+
+
 def advanced(tallies: Tallies, cells: Mapping[str, Cell], given: Terms) -> dict[str, Tally]:
-    """The tallies after a round, drift left out: only what was seen since the alarm counts."""
+    """The tallies after a round: the logs of its bets on each candidate are added."""
     rules = given.rules
     scopes = sorted({scope for tally in tallies.values() for scope in tally})
     bets = {scope: factors(rules.nodes[rules.place[scope]], cells, given) for scope in scopes}
@@ -90,13 +112,6 @@ def ranking(tallies: Tallies) -> list[tuple[str, float]]:
 def evidence(tallies: Tallies, scope: str) -> float:
     """Log mass behind `scope` in the family that speaks loudest there; 0 where none does."""
     return max((log_total(t[scope]) for t in tallies.values() if scope in t), default=0.0)
-
-
-def explains(tally: Tally, scope: str, rival: str) -> bool:
-    """True when `scope` explains the evidence of `rival` nearly as well."""
-    if rival not in tally or scope not in tally:
-        return False
-    return log_total(tally[scope]) >= log_total(tally[rival]) - SAME_FAULT
 
 
 def migrated(tallies: Tallies, old: FoldRules, new: FoldRules) -> dict[str, Tally]:

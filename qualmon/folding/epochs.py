@@ -135,7 +135,8 @@ def _moved(item: OpenIncident, old: FoldRules, new: FoldRules) -> OpenIncident |
         families=tuple(family for family in item.incident.families if family in tally),
     )
     doubtful = tuple(channel for channel in item.doubtful if channel in new.channels)
-    return replace(item, incident=incident, tally=tally, doubtful=doubtful)
+    pending = attribution.no_news(tally)
+    return replace(item, incident=incident, tally=tally, pending=pending, doubtful=doubtful)
 
 
 def _successor(incident: Incident, new: FoldRules) -> Node | None:

@@ -98,7 +98,8 @@ def _feed_incidents(state: FoldState, found: Mapping[str, Cell], given: Terms) -
     before = state.incidents
     for key, item in sorted(before.items()):
         heard = hushed(found, alarms.muted(before, rules, besides=key), rules)
-        fed = tracking.advanced(item, heard, given, state.hits)
+        claimed = alarms.claims(before, besides=key)
+        fed = tracking.advanced(item, heard, given, state.hits, claimed)
         state = replace(state, incidents={**state.incidents, key: fed})
         if fed.incident.scope != item.incident.scope:
             for family in fed.tally:

@@ -70,9 +70,11 @@ class OpenIncident:
     """An incident in progress and what is needed to move, size and end it.
 
     tally: per family and candidate scope, log masses of every bet since the opening, the
-    basis of attribution. windows: counts of the main channel per target and candidate onset.
-    support: distinct (probe, slot time, proven) with a hit, the first 64. provable: an alarm
-    rested on proven bounds alone; else doubtful names the channels whose bounds are not.
+    basis of attribution. pending: log factors since the last hit at the incident's own place,
+    which enter the tally with the next one. windows: counts of the main channel per target
+    and candidate onset. support: distinct (probe, slot time, proven) with a hit, the first 64.
+    provable: an alarm rested on proven bounds alone; else doubtful names the channels whose
+    bounds are not.
     """
 
     incident: Incident
@@ -80,6 +82,7 @@ class OpenIncident:
     provable: bool
     doubtful: tuple[str, ...]
     tally: Mapping[str, Mapping[str, tuple[float, ...]]]
+    pending: Mapping[str, Mapping[str, tuple[float, ...]]]
     starts: tuple[float, ...]
     windows: Mapping[str, tuple[tuple[int, int], ...]]
     support: tuple[tuple[str, float, bool], ...]
@@ -210,13 +213,18 @@ def incident_from(row: Mapping[str, Any]) -> Incident:
     return Incident(**{**row, **fixed, "causes": causes})
 
 
+def _tally(row: Mapping[str, Any]) -> dict[str, dict[str, tuple[float, ...]]]:
+    return {f: {scope: tuple(v) for scope, v in logs.items()} for f, logs in row.items()}
+
+
 def _open(row: Mapping[str, Any]) -> OpenIncident:
     return OpenIncident(
         incident=incident_from(row["incident"]),
         channel=row["channel"],
         provable=row["provable"],
         doubtful=tuple(row["doubtful"]),
-        tally={f: {s: tuple(v) for s, v in t.items()} for f, t in row["tally"].items()},
+        tally=_tally(row["tally"]),
+        pending=_tally(row["pending"]),
         starts=tuple(row["starts"]),
         windows={t: tuple((n, h) for n, h in pairs) for t, pairs in row["windows"].items()},
         support=tuple((probe, due, proven) for probe, due, proven in row["support"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from qualmon import incidents as rulebook
@@ -28,14 +28,22 @@ RECOVERY_SLACK = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A node above the budget's line. doubtful: channels of its hits without a proven bound;
-    provable: the others reach the line alone."""
+    """A node above the budget's line. guilty: its targets with hits that made it rise.
+    doubtful: channels of those hits without a proven bound; provable: the others reach the
+    line alone."""
 
     index: int
     family: str
+    mass: float
+    guilty: frozenset[str]
     onset: float
     doubtful: tuple[str, ...]
     provable: bool
+
+
+def reach(slot: Slot) -> float:
+    """Seconds around an onset within which an alarm may belong to the same fault."""
+    return max(MERGE_SECONDS, MERGE_INTERVALS * slot.every)
 
 
 def bound_of(channel: str, rules: FoldRules) -> float:
@@ -56,6 +64,7 @@ def opened(state: FoldState, rules: FoldRules, alarm: Alarm, slot: Slot) -> Open
         provable=alarm.provable,
         doubtful=alarm.doubtful,
         tally={alarm.family: tally},
+        pending=attribution.no_news({alarm.family: tally}),
         starts=starts,
         windows={
             target: tuple(since(_history(state, target, channel), start) for start in starts)
@@ -140,20 +149,35 @@ def onset(state: FoldState, rules: FoldRules, index: int, family: str) -> float:
 
 
 def advanced(
-    item: OpenIncident, cells: Mapping[str, Cell], given: Terms, past: Sequence[Hit]
+    item: OpenIncident,
+    cells: Mapping[str, Cell],
+    given: Terms,
+    past: Sequence[Hit],
+    claimed: Set[str],
 ) -> OpenIncident:
-    """Folds a round into an open incident and lets the blame move; `past`: hits before it.
+    """Folds a round into an open incident and lets the blame move.
 
-    In `cells`, what belongs to other open incidents is hushed. Rounds without a hit do not
-    speak of the place: after the fault ends they would favour the smallest.
+    In `cells`, what belongs to other open incidents is hushed; `claimed` are their targets.
+    past: hits before the round. A round speaks of the place once a later hit shows that the
+    fault went on: after its end, clean answers would favour the smallest place.
     """
     hits = [hit for _, cell in sorted(cells.items()) for hit in cell.hits]
     item = _counted(item, cells)
-    if any(hit.target in item.windows and family_of(hit.channel) in item.tally for hit in hits):
-        item = replace(item, tally=attribution.advanced(item.tally, cells, given))
-        item = _moved(item, given.rules, past)
+    item = replace(item, pending=attribution.advanced(item.pending, cells, given))
+    if _own(item, hits):
+        item = _moved(_settled(item), given.rules, past, claimed)
     item = _with_hits(item, hits)
     return _recovered(item, cells, given)
+
+
+def _own(item: OpenIncident, hits: Iterable[Hit]) -> list[Hit]:
+    targets = item.incident.targets
+    return [h for h in hits if h.target in targets and family_of(h.channel) in item.tally]
+
+
+def _settled(item: OpenIncident) -> OpenIncident:
+    tally = attribution.added(item.tally, item.pending)
+    return replace(item, tally=tally, pending=attribution.no_news(tally))
 
 
 def _counted(item: OpenIncident, cells: Mapping[str, Cell]) -> OpenIncident:
@@ -175,9 +199,10 @@ def _counted(item: OpenIncident, cells: Mapping[str, Cell]) -> OpenIncident:
     return replace(item, windows=windows, incident=incident)
 
 
-def _moved(item: OpenIncident, rules: FoldRules, past: Sequence[Hit]) -> OpenIncident:
-    ranked = attribution.ranking(item.tally)
-    best = ranked[0][0] if ranked else item.incident.scope
+def _moved(
+    item: OpenIncident, rules: FoldRules, past: Sequence[Hit], claimed: Set[str]
+) -> OpenIncident:
+    best = _blamed(item, rules, claimed)
     if best == item.incident.scope:
         return item
     incident = replace(
@@ -190,12 +215,21 @@ def _moved(item: OpenIncident, rules: FoldRules, past: Sequence[Hit]) -> OpenInc
     return _with_hits(item, [hit for hit in past if hit.due >= min(item.starts)])
 
 
+def _blamed(item: OpenIncident, rules: FoldRules, claimed: Set[str]) -> str:
+    """The best scope, or the present one while it is hardly behind. Places that differ only
+    in what other incidents claim say the same; the smallest of them is meant."""
+    sums = dict(attribution.ranking(item.tally))
+    members = {scope: rules.nodes[rules.place[scope]].targets for scope in sums}
+    now = item.incident.scope
+    best = max(sums, key=lambda scope: (sums[scope], scope), default=now)
+    if sums.get(best, 0.0) < sums.get(now, -math.inf) + attribution.MOVE_LEAD:
+        best = now
+    alike = [s for s in sums if set(members[s]) - claimed == set(members[best]) - claimed]
+    return min(alike, key=lambda scope: (len(members[scope]), scope), default=best)
+
+
 def _with_hits(item: OpenIncident, hits: Iterable[Hit]) -> OpenIncident:
-    mine = [
-        hit
-        for hit in hits
-        if hit.target in item.incident.targets and family_of(hit.channel) in item.tally
-    ]
+    mine = _own(item, hits)
     support = dict.fromkeys(item.support)
     support.update(dict.fromkeys((hit.probe, hit.due, hit.proven) for hit in mine))
     examples = dict.fromkeys(item.incident.examples)
@@ -227,30 +261,55 @@ def _recovered(item: OpenIncident, cells: Mapping[str, Cell], given: Terms) -> O
 def same_fault(
     item: OpenIncident, alarm: Alarm, state: FoldState, rules: FoldRules, slot: Slot
 ) -> bool:
-    """True when an alarm is the open incident seen again, not a second fault."""
-    node = rules.nodes[alarm.index]
-    if not set(node.targets).intersection(item.incident.targets):
+    """True when one fault at one place explains the incident and the alarm about as well as
+    two faults do, each at its own place, the second paying for its own false-alarm budget."""
+    if abs(alarm.onset - item.incident.onset) > reach(slot):
         return False
-    tally = item.tally.get(alarm.family)
-    if tally is None:
-        window = max(MERGE_SECONDS, MERGE_INTERVALS * slot.every)
-        if abs(alarm.onset - item.incident.onset) > window:
-            return False
-        tally = attribution.opened(state, rules, alarm.family, item.incident.targets)
-    return attribution.explains(tally, item.incident.scope, node.scope)
+    here = set(item.incident.targets)
+    first = _settled(item).tally
+    both = _with_family(first, alarm, state, rules, here | alarm.guilty)
+    one = max(
+        (
+            evidence
+            for scope, evidence in attribution.ranking(both)
+            for targets in [set(rules.nodes[rules.place[scope]].targets)]
+            if targets & here and alarm.guilty <= targets
+        ),
+        default=-math.inf,
+    )
+    apart = dict(attribution.ranking(first))[item.incident.scope]
+    second = math.log(alarm.mass / rules.budget_hours)
+    return one >= apart + second - attribution.SAME_FAULT
+
+
+def _with_family(
+    tally: Mapping[str, attribution.Tally],
+    alarm: Alarm,
+    state: FoldState,
+    rules: FoldRules,
+    targets: Iterable[str],
+) -> dict[str, attribution.Tally]:
+    if alarm.family in tally:
+        return dict(tally)
+    return {**tally, alarm.family: attribution.opened(state, rules, alarm.family, targets)}
 
 
 def joined(
-    item: OpenIncident, alarm: Alarm, state: FoldState, rules: FoldRules, slot: Slot
+    item: OpenIncident,
+    alarm: Alarm,
+    state: FoldState,
+    rules: FoldRules,
+    slot: Slot,
+    claimed: Set[str],
 ) -> OpenIncident:
     """The alarm becomes a further symptom of the incident, which burns again if it healed."""
-    tally = item.tally.get(alarm.family) or attribution.opened(
-        state, rules, alarm.family, item.incident.targets
-    )
+    targets = {*item.incident.targets, *alarm.guilty}
+    tally = _with_family(_settled(item).tally, alarm, state, rules, targets)
     provable = item.provable or alarm.provable
     item = replace(
         item,
-        tally={**item.tally, alarm.family: tally},
+        tally=tally,
+        pending=attribution.no_news(tally),
         provable=provable,
         doubtful=() if provable else tuple(sorted({*item.doubtful, *alarm.doubtful})),
         incident=replace(
@@ -260,4 +319,5 @@ def joined(
         ),
         recovery=recovery.start(slot.due),
     )
+    item = _moved(item, rules, state.hits, claimed)
     return _with_hits(item, _since_onset(item, state))
