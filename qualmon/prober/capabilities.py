@@ -63,7 +63,8 @@ def refuses_logprobs(result: Completion | Failure) -> bool:
     """Whether a refusal names log-probabilities.
 
     It may only have echoed the request: `rejected` is believed when the question is then
-    answered without them. OpenAI refuses some models' with 403, proxies with an error and 200.
+    answered without them. Besides 4xx with 403 among them, an error object with 200 counts:
+    gateways pass refusals on like that.
     """
     return (
         isinstance(result, Failure)

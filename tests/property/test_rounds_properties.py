@@ -121,6 +121,36 @@ def test_identities_are_fresh_in_every_round(stream, index):
     assert len(set(here) | set(there)) == 2 * stream.identities
 
 
+@given(streams, indices, indices, st.integers(1, 9))
+def test_fixed_identities_stay_for_ever(stream, here, there, more):
+    """Every round has the same users; when there are to be more, the old ones stay."""
+    fixed = replace(stream, identity_mode="fixed")
+    names = identity_names(fixed, here)
+    assert names == identity_names(fixed, there)
+    assert len(set(names)) == stream.identities
+    grown = replace(fixed, identities=stream.identities + more)
+    assert identity_names(grown, here)[: stream.identities] == names
+
+
+@given(streams, indices)
+def test_fixed_and_fresh_identities_never_meet(stream, index):
+    """A user of one mode is not taken for one of the other; the rest of the round is equal."""
+    fixed = replace(stream, identity_mode="fixed")
+    assert not set(identity_names(fixed, index)) & set(identity_names(stream, index))
+    plans = [members(s, slot_at(s, index)) for s in (stream, fixed)]
+    assert [(m.target, m.probe) for m in plans[0]] == [(m.target, m.probe) for m in plans[1]]
+
+
+@given(streams, indices)
+def test_an_identity_is_one_cluster_over_targets_and_probes(stream, index):
+    """Each user of a round is sent every probe of every target."""
+    everyone = members(stream, slot_at(stream, index))
+    asked = {name: [] for name in identity_names(stream, index)}
+    for member in everyone:
+        asked[member.identity].append((member.target, member.probe))
+    assert len({tuple(sorted(questions)) for questions in asked.values()}) == 1
+
+
 @given(streams, indices, st.integers(1, 9), st.randoms(use_true_random=False))
 def test_rounds_do_not_depend_on_what_does_not_concern_them(stream, index, more, shuffler):
     """Targets, identities and the order in the file leave the choice of prompts alone."""
