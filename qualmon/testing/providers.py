@@ -256,9 +256,9 @@ class ProviderContract(ProviderHarness):
     def test_echoed_key_is_masked(self) -> None:
         """A server that echoes the key finds it in no failure and no answer."""
         echo = f"you sent {KEY} and {KEY[:12]}..."
-        leaky = replace(
-            ANSWER, text=echo, response_model=KEY, response_id=KEY, logprobs=None, fingerprint=KEY
-        )
+        call = {"id": KEY, "type": "function", "function": {"name": KEY, "arguments": "{}"}}
+        leaky = replace(ANSWER, text=echo, finish_reason=KEY, logprobs=None, tool_calls=(call,))
+        leaky = replace(leaky, response_model=KEY, response_id=KEY, fingerprint=KEY)
         error = self.wire.error(echo)
         scripts = [
             reply(error, status=401, headers={"X-Request-Id": KEY}),
