@@ -8,6 +8,7 @@ POST, GET /-/faults                            GET /-/healthy
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from hashlib import blake2b
 
@@ -156,11 +157,13 @@ class _Handlers:
         else:
             # Nothing to wait for between events: one write carries them all.
             parts = iter((b"".join(parts),))
-        await response.prepare(request)
-        for part in parts:
-            await asyncio.sleep(pace)
-            await response.write(part)
-        await response.write_eof()
+        # A client that leaves before its answer ends is no trouble of the server's.
+        with contextlib.suppress(ConnectionResetError):
+            await response.prepare(request)
+            for part in parts:
+                await asyncio.sleep(pace)
+                await response.write(part)
+            await response.write_eof()
         return response
 
 
