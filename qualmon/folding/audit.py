@@ -70,26 +70,42 @@ def _burst(together: Iterable[tuple[int, int]], n: int, bound: float) -> bool:
 
 def judged(pool: Pool, bound: float) -> Pool:
     """The pool with its status and trusted targets brought up to date."""
-    if refuted(pool.n, pool.hits, bound, REFUTE_ALPHA):
+    odd = _odd(pool, bound)
+    n, hits = pool.n, pool.hits
+    if 2 * len(odd) < len(pool.targets):
+        # A few targets that differ are those targets' news, not the bound's.
+        n -= sum(pool.targets[target][0] for target in odd)
+        hits -= sum(pool.targets[target][1] for target in odd)
+    if refuted(n, hits, bound, REFUTE_ALPHA):
         return replace(pool, status="refuted", trusted=())
-    if pool.status == "unproven" and _is_proven(pool, bound):
+    if pool.status == "unproven" and _is_proven(pool, n, hits, bound):
         pool = replace(pool, status="proven")
-    return replace(pool, trusted=_trusted(pool, bound)) if pool.status == "proven" else pool
+    return replace(pool, trusted=_trusted(pool, odd, bound)) if pool.status == "proven" else pool
 
 
-def _is_proven(pool: Pool, bound: float) -> bool:
+def _odd(pool: Pool, bound: float) -> set[str]:
+    """Targets whose answers are worse than the bound allows."""
+    return {
+        target
+        for target, (n, hits) in pool.targets.items()
+        if stands_out(n, hits, bound, len(pool.targets))
+    }
+
+
+def _is_proven(pool: Pool, n: int, hits: int, bound: float) -> bool:
     quiet = pool.n - pool.burst
-    if upper_limit(pool.n, pool.hits) > bound or upper_limit(quiet, 0) > bound:
+    if upper_limit(n, hits) > bound or upper_limit(quiet, 0) > bound:
         return False
-    return not any(stands_out(n, hits, bound, len(pool.probes)) for n, hits in pool.probes.values())
+    return not any(
+        stands_out(asked, bad, bound, len(pool.probes)) for asked, bad in pool.probes.values()
+    )
 
 
-def _trusted(pool: Pool, bound: float) -> tuple[str, ...]:
+def _trusted(pool: Pool, odd: set[str], bound: float) -> tuple[str, ...]:
     """Those trusted before, and those with a third of an equal part of the proof's answers."""
     needed = 1.0 / bound / len(pool.targets)
     return tuple(
         target
-        for target, (n, hits) in sorted(pool.targets.items())
-        if target in pool.trusted
-        or (n >= needed and not stands_out(n, hits, bound, len(pool.targets)))
+        for target, (n, _) in sorted(pool.targets.items())
+        if target in pool.trusted or (n >= needed and target not in odd)
     )
