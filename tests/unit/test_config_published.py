@@ -63,3 +63,13 @@ def test_the_schema_is_closed() -> None:
         assert node["additionalProperties"] is False
         assert all(entry.get("description") for entry in node["properties"].values())
     assert set(found["required"]) == {"targets", "suites"}
+
+
+def test_the_schema_takes_a_plain_value_or_a_mapping() -> None:
+    """An editor marks neither `timeout: 20s` nor its mapping; nor either form of identities."""
+    models = schema()["$defs"]
+    for model, key, of in (("TargetModel", "timeout", "TimeoutModel"),
+                           ("SuiteModel", "identities", "IdentitiesModel")):  # fmt: skip
+        mapping, plain = models[model]["properties"][key]["anyOf"]
+        assert mapping == {"$ref": f"#/$defs/{of}"}
+        assert "$ref" not in plain

@@ -9,7 +9,9 @@ from qualmon.types import (
     FleetSnapshot,
     Incident,
     NodeEvidence,
+    RouteCapability,
     Target,
+    UnjudgedChannel,
 )
 from qualmon.web.fixed_view import FixedView
 from qualmon.web.view import Example, IncidentDetail, Transition
@@ -104,6 +106,8 @@ def hostile_fleet() -> FleetSnapshot:
         targets=(target, *TARGETS),
         evidence=(NodeEvidence(HOSTILE, HOSTILE, float("-inf"), 4.0),),
         channels=(status(target.key, HOSTILE), status("unknown/x/y", "script.run")),
+        capabilities=(RouteCapability(target.key, HOSTILE, "null", float("inf")),),
+        unjudged=(UnjudgedChannel(target.key, HOSTILE, HOSTILE * 100, 3),),
     )
 
 

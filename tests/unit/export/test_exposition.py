@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from export_samples import (
     AT,
+    CHANNELS,
     HOSTILE,
     INCIDENT,
     RESOLVED,
@@ -198,3 +199,25 @@ def test_any_label_survives_the_parser(value: str) -> None:
     assert len(got) <= MAX_LABEL
     if len(value) <= MAX_LABEL:
         assert got == value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def test_bounds_are_proven_where_every_target_of_a_model_says_so() -> None:
+    """One series per model and channel; one doubtful target is enough for 0."""
+    doubtful = status(TARGETS[1].key, "script.run", proven=False)
+    channels = (doubtful, *fleet().channels, status("x/y/z", "code.unknown"))
+    found = samples(replace(fleet(), channels=channels), "qualmon_bound_proven")
+    unproven = {("m-large", "script.run"), ("m-large", "finish.length"),
+                ("m-small", "finish.length")}  # fmt: skip
+    assert {(s.labels["model"], s.labels["channel"]): s.value for s in found} == {
+        (model, channel): float((model, channel) not in unproven)
+        for model in ("m-large", "m-small")
+        for channel in CHANNELS
+    }
+
+
+@pytest.mark.parametrize(("until", "left"), [(AT + 90.0, 90.0), (AT - 1.0, 0.0), (0.0, 0.0)])
+def test_burn_in_runs_down_to_zero(until: float, left: float) -> None:
+    """Seconds as of the fold, never negative."""
+    snapshot = replace(fleet(), burn_in_until=until)
+    (found,) = samples(snapshot, "qualmon_burn_in_remaining_seconds")
+    assert (found.value, found.labels) == (left, {})

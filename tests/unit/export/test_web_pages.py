@@ -23,6 +23,7 @@ from export_samples import (
 )
 
 from qualmon.sinks.rules import alert_names
+from qualmon.types import RouteCapability, UnjudgedChannel
 from qualmon.web.app import make_app
 from qualmon.web.fixed_view import FixedView
 from qualmon.web.view import IncidentDetail, Transition
@@ -146,6 +147,50 @@ async def test_target_page_by_its_percent_encoded_key(index: int) -> None:
     page = await get(view(INCIDENT), f"/targets/{quote(key, safe='')}")
     assert f"{key} provider openai_chat hardware" in page.text
     assert "token.drop" in page.text
+
+
+async def test_target_page_says_what_cannot_be_judged_and_why() -> None:
+    """What the route offers, since when, and each silent channel with its reason."""
+    key, other = TARGETS[0].key, TARGETS[1].key
+    shown = view()
+    shown.show(
+        replace(
+            fleet(),
+            capabilities=(
+                RouteCapability(key, "logprobs", "rejected", AT - 3600),
+                RouteCapability(other, "logprobs", "present", AT - 3600),
+            ),
+            unjudged=(
+                UnjudgedChannel(key, "token.rank", "no logprobs (rejected)", 41),
+                UnjudgedChannel(other, "code.fail", "an open fence", 1),
+            ),
+        )
+    )
+    page = await get(shown, f"/targets/{key}")
+    for words in (
+        "logprobs refused; left out of requests, asked for again once a day since 2026-09-21",
+        "What cannot be judged here", "token.rank no logprobs (rejected) 41",
+    ):  # fmt: skip
+        assert words in page.text, words
+    assert "an open fence" not in page.text
+    assert "offered" not in page.text
+    assert "logprobs offered since" in (await get(shown, f"/targets/{other}")).text
+    assert "What cannot be judged here" not in (await get(shown, f"/targets/{TARGETS[2].key}")).text
+
+
+async def test_status_page_says_what_may_page() -> None:
+    """Proven and unproven channels of each model; burn-in while it lasts and not after."""
+    page = await get(view(), "/")
+    proven = "code.fail, logprob.order, script.char, script.run, script.word"
+    assert "What may page" in page.text
+    assert f"m-large {proven}, token.argmax, token.drop finish.length m-small {proven}" in page.text
+    assert "Burn-in" not in page.text
+    shown = view()
+    shown.show(replace(fleet(), burn_in_until=AT + 12 + 2 * 86400))
+    words = "Burn-in until 2026-09-23 14:13:32 UTC, 2 d from now: nothing pages before"
+    assert words in (await get(shown, "/")).text
+    shown.time = AT + 3 * 86400
+    assert "Burn-in" not in (await get(shown, "/")).text
 
 
 async def test_target_without_data_is_not_health() -> None:
