@@ -35,12 +35,12 @@ class RouteNotes:
                 self._unjudged.pop((target, score.channel), None)
 
     def capabilities(self) -> tuple[RouteCapability, ...]:
-        """All capabilities, by target and feature."""
-        return tuple(self._capabilities[key] for key in sorted(self._capabilities))
+        """All capabilities, in no order."""
+        return tuple(self._capabilities.values())
 
     def unjudged(self) -> tuple[UnjudgedChannel, ...]:
-        """Channels that could not judge their target's newest answer, by target and channel."""
-        return tuple(self._unjudged[key] for key in sorted(self._unjudged))
+        """Channels that could not judge their target's newest answer, in no order."""
+        return tuple(self._unjudged.values())
 
     def _silent(self, target: str, score: Score) -> None:
         before = self._unjudged.get((target, score.channel))

@@ -73,7 +73,9 @@ class Pages:
             target=target,
             channels=[(s, cell(s, now, self._stale_after)) for s in channels],
             capabilities=[c for c in snapshot.capabilities if c.target == key],
-            unjudged=[u for u in snapshot.unjudged if u.target == key],
+            unjudged=sorted(
+                (u for u in snapshot.unjudged if u.target == key), key=lambda u: u.channel
+            ),
             evidence=[e for e in snapshot.evidence if e.scope == f"target={key}"],
             incidents=[i for i in snapshot.incidents if key in i.targets],
         )
