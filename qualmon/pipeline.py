@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qualmon.scorers import CHANNELS, SCORERS, Case, Scorer
+from qualmon.scorers import CHANNELS, SCORERS, Case, Scorer, is_derived
 from qualmon.scorers.code import LANGUAGES, extract
 from qualmon.types import CompileVerdict, Completion, Probe, Score, family_of
 
@@ -24,9 +24,10 @@ def score(
     where the operator vouches for the rest. verdict: of the source that `code_to_check`
     named. scorers: by family, the built-in ones unless plug-ins were added.
     Never raises on an answer: a channel that cannot judge has value None and a reason.
+    Channels that the fold derives (novelty) are left out.
     """
     case = Case(probe, completion, sampler, verdict)
-    wanted = dict.fromkeys(probe.channels)
+    wanted = [name for name in dict.fromkeys(probe.channels) if not is_derived(name)]
     found: dict[str, Score] = {}
     for family in dict.fromkeys(map(family_of, wanted)):
         if family in scorers:

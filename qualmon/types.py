@@ -354,7 +354,8 @@ class ChannelInfo:
     """What a channel is, what it catches, what it is blind to, and how it may speak.
 
     bound: declared healthy rate of an `invariant` event channel. grid: contamination shares
-    (or per-token drop rates for e_value channels) over which the detector bets.
+    (or per-token drop rates for e_value channels) over which the detector bets. derived_from:
+    the channel whose history the fold judges this one by; no scorer gives it, no probe lists it.
     """
 
     name: str
@@ -364,6 +365,7 @@ class ChannelInfo:
     blind_to: str
     source: str
     bound: float | None = None
+    derived_from: str | None = None
 
     @property
     def family(self) -> str:

@@ -15,7 +15,8 @@ from qualmon.config.wording import checked
 from qualmon.config.yamlfile import read_yaml
 from qualmon.errors import ConfigError, Problem, UsageError
 from qualmon.resources import data_path
-from qualmon.scorers import CHANNELS, resolve_scripts
+from qualmon.scorers import CHANNELS, derived, resolve_scripts
+from qualmon.scorers.answers import reading
 from qualmon.scorers.code import LANGUAGES, SUPPORTED
 from qualmon.types import Expect, Message, Probe
 
@@ -25,6 +26,8 @@ _NEEDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "code": ("expect", "code", "code: python"),
     "token": ("params", "logprobs", "logprobs: true"),
     "logprob": ("params", "logprobs", "logprobs: true"),
+    "copy": ("expect", "copy_of", "copy_of: .."),
+    "answer": ("expect", "answer", "answer: .."),
 }
 
 
@@ -87,7 +90,7 @@ def _check_probe(model: ProbeModel, report: Report, where: tuple[Step, ...]) -> 
         elif message := _unfed(model, channel):
             report.add((*where, "channels", at), message)
     for channel, bound in model.bounds.items():
-        if channel not in model.channels:
+        if channel not in (*model.channels, *derived(model.channels)):
             report.add(
                 (*where, "bounds", channel),
                 "the probe does not feed this channel; name it in channels",
@@ -116,8 +119,11 @@ def _check_choices(model: ProbeModel, report: Report, where: tuple[Step, ...]) -
 
 def _unfed(model: ProbeModel, channel: str) -> str | None:
     """Why this probe can never feed `channel`, if so."""
+    if origin := CHANNELS[channel].derived_from:
+        return f"{channel} comes by itself with {origin}; list that instead"
     section, key, remedy = _NEEDS.get(channel.split(".", 1)[0], ("", "", ""))
-    if section and not getattr(getattr(model, section), key):
+    given = getattr(getattr(model, section), key) if section else True
+    if given is None or given is False:  # an expected answer of 0 is one
         return f"{channel} cannot judge this probe; add `{remedy}` under {section}"
     if channel == "token.argmax" and model.params.temperature != 0:
         return "token.argmax needs temperature 0; set it or take the channel out"
@@ -131,6 +137,11 @@ def _check_expectations(model: ProbeModel, report: Report, where: tuple[Step, ..
     if code is not None and LANGUAGES.get(code.lower()) not in SUPPORTED:
         message = f"code in {code!r} cannot be judged; {suggest(code, sorted(SUPPORTED))}"
         report.add((*where, "expect", "code"), message)
+    if model.expect.answer is not None:
+        try:
+            reading(model.expect.answer)
+        except ValueError as error:
+            report.add((*where, "expect", "answer"), str(error))
     for at, script in enumerate(model.expect.scripts or ()):
         try:
             resolve_scripts([script])

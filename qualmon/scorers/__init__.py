@@ -1,6 +1,7 @@
 """Scorers: answers in, scores out; pure functions without input, output, clock or chance.
 
-A family of channels is one entry of SCORERS. To add one, write a module with a `judge`
+A family of channels is one entry of SCORERS; channels with a `derived_from` have no scorer, the
+fold makes them of another channel's history. To add a family, write a module with a `judge`
 function, describe its channels, and enter it here, or publish it as an entry point of the
 group ``qualmon.scorers`` (see qualmon.registry).
 """
@@ -11,9 +12,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from qualmon.scorers import code, finish, logprobs, scripts, tokens
+from qualmon.scorers import answers, code, copy, draws, finish, logprobs, scripts, tokens
 from qualmon.scorers.case import Case, Scorer, event, unjudged
-from qualmon.scorers.channels import CHANNELS, channels_of
+from qualmon.scorers.channels import CHANNELS, channels_of, derived, is_derived
 from qualmon.scorers.unicode_scripts import resolve_scripts
 
 #: Family name to the scorer that judges its channels.
@@ -23,6 +24,9 @@ SCORERS: Final[Mapping[str, Scorer]] = MappingProxyType(
         "token": Scorer(channels_of("token"), tokens.judge),
         "logprob": Scorer(channels_of("logprob"), logprobs.judge),
         "code": Scorer(channels_of("code"), code.judge),
+        "copy": Scorer(channels_of("copy"), copy.judge),
+        "answer": Scorer(channels_of("answer"), answers.judge),
+        "draw": Scorer(channels_of("draw"), draws.judge),
         "finish": Scorer(channels_of("finish"), finish.judge),
     }
 )
@@ -33,7 +37,9 @@ __all__ = [
     "Case",
     "Scorer",
     "channels_of",
+    "derived",
     "event",
+    "is_derived",
     "resolve_scripts",
     "unjudged",
 ]

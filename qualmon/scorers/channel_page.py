@@ -16,8 +16,9 @@ gives no value and the reason; that is never counted as good.
 
 **null**, what healthy means: `invariant`: hardly ever, at most the declared **bound**, which has to
 be proven on your own answers before the channel may page; `self`: the answer carries its own null;
-`baselined`, `controlled` and `covariate`: recorded and shown. Only `invariant` and `self` channels
-open incidents today (see [statistics](statistics.md)).
+`baselined`, `controlled` and `covariate`: recorded and shown. A channel `from` another is given by
+no scorer and listed by no probe: it comes by itself where the other is fed, out of its history.
+Only `invariant` and `self` channels open incidents today (see [statistics](statistics.md)).
 
 | channel | kind | null | bound | catches | blind to |
 |---|---|---|---|---|---|
@@ -38,7 +39,8 @@ def as_markdown() -> str:
 
 def _row(info: ChannelInfo) -> str:
     bound = "-" if info.bound is None else f"{info.bound:g}"
-    cells = (f"`{info.name}`", info.kind, info.null, bound, info.catches, info.blind_to)
+    kind = f"{info.kind}, from `{info.derived_from}`" if info.derived_from else info.kind
+    cells = (f"`{info.name}`", kind, info.null, bound, info.catches, info.blind_to)
     return f"| {' | '.join(cells)} |\n"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -12,6 +12,7 @@ _UNICODE: Final = "UAX #24 (Script_Extensions); postmortem of 2025-09, bug 2 (ou
 _RESTRICTION: Final = "UTS #39 (mixed-script detection), applied to one word"
 _REPORTED: Final = "design: the sampled token against its own reported log-probabilities"
 _TOP_K: Final = "postmortem of 2025-09, bug 3 (approximate top-k drops the most probable token)"
+_NO_LOGPROBS: Final = "design 8.7; stands in for token ranks where no log-probabilities are offered"
 _FINISH: Final = "the wire protocol's finish reason"
 
 _TABLE: Final = (
@@ -139,6 +140,51 @@ _TABLE: Final = (
         source="design 8.7",
     ),
     ChannelInfo(
+        name="copy.exact",
+        kind="event",
+        null="invariant",
+        bound=1e-2,
+        catches="a verbatim copy that differs from the text to be copied",
+        blind_to="how much it differs; answers that were cut off; a final newline",
+        source=_NO_LOGPROBS,
+    ),
+    ChannelInfo(
+        name="copy.edit",
+        kind="bounded",
+        null="baselined",
+        catches="edits per character between the text to be copied and the answer",
+        blind_to="answers that were cut off; a final newline; what the edits mean",
+        source="Levenshtein distance (Myers 1999) over the longer text's length",
+    ),
+    ChannelInfo(
+        name="answer.wrong",
+        kind="event",
+        null="invariant",
+        bound=1e-3,
+        catches="an answer that is not the expected text, number or pattern",
+        blind_to="right answers for wrong reasons; answers that were cut off",
+        source=_NO_LOGPROBS,
+    ),
+    ChannelInfo(
+        name="draw.token",
+        kind="category",
+        null="baselined",
+        catches="another share of the answers to a choice prompt: sampler, precision, model, pool",
+        blind_to="changes that keep the share of every answer",
+        source="statistics A.17 (frequencies of single-token draws)",
+    ),
+    ChannelInfo(
+        name="novelty.token",
+        kind="event",
+        null="invariant",
+        bound=1e-3,
+        catches="an answer never seen in a frozen reference of at least 30 sessions of this probe"
+        " on this target",
+        blind_to="other shares of the answers that the reference holds; prompts with a free tail",
+        source="statistics A.17 (a bound of 1e-3 holds from 30 sessions on)",
+        derived_from="draw.token",
+    ),
+    ChannelInfo(
         name="finish.length",
         kind="event",
         null="covariate",
@@ -163,3 +209,14 @@ CHANNELS: Final[Mapping[str, ChannelInfo]] = MappingProxyType({info.name: info f
 def channels_of(family: str) -> tuple[ChannelInfo, ...]:
     """The built-in channels of a family, in table order; empty for an unknown family."""
     return tuple(info for info in CHANNELS.values() if info.family == family)
+
+
+def derived(channels: Iterable[str]) -> tuple[str, ...]:
+    """The channels that the fold derives from any of `channels`, in table order."""
+    given = frozenset(channels)
+    return tuple(info.name for info in CHANNELS.values() if info.derived_from in given)
+
+
+def is_derived(channel: str) -> bool:
+    """Whether the fold, and no scorer, gives this channel."""
+    return channel in CHANNELS and CHANNELS[channel].derived_from is not None

@@ -47,8 +47,15 @@ _SPELLINGS: Final = ("a", " a", "", "\ufffd", "译", "\ud800", "b")
 
 
 def sample_probe(channels: Sequence[str], **expect: Any) -> Probe:
-    """A probe that feeds `channels`; English and Python are expected unless told otherwise."""
-    stated = {"scripts": ("Latn",), "code": "python", **expect}
+    """A probe that feeds `channels`. Unless told otherwise, it states every expectation:
+    English, Python, a text to copy (one of TEXTS) and several right answers."""
+    stated = {
+        "scripts": ("Latn",),
+        "code": "python",
+        "copy_of": TEXTS[2],
+        "answer": {"any": ["yes", 42, {"regex": r"(\(+)+\[+$"}]},
+        **expect,
+    }
     question = Message("user", "Write a function that adds two numbers.")
     return Probe("sample", "samples", "1", (question,), tuple(channels), expect=Expect(**stated))
 

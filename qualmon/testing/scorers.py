@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 from qualmon.scorers import Case, Scorer
 from qualmon.testing.answers import SAMPLERS, hostile_completions, sample_probe
 from qualmon.testing.checks import check, check_equal
-from qualmon.types import ChannelInfo, CompileVerdict, Score
+from qualmon.types import ChannelInfo, CompileVerdict, Expect, Score
 
 _VERDICTS = (
     None,
@@ -70,7 +71,7 @@ class ScorerContract:
     def cases(self) -> Iterator[Case]:
         """Hostile answers, each with one of the sampler settings and verdicts in turn."""
         probe = sample_probe([info.name for info in self.scorer.channels])
-        silent = sample_probe(probe.channels, scripts=None, code=None)
+        silent = replace(probe, expect=Expect())
         for number, completion in enumerate(hostile_completions(self.seed)):
             sampler = SAMPLERS[number % len(SAMPLERS)]
             verdict = _VERDICTS[number % len(_VERDICTS)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qualmon.scorers import CHANNELS, SCORERS
+from qualmon.scorers import CHANNELS, SCORERS, derived, is_derived
 from qualmon.testing.scorers import ScorerContract
 
 
@@ -30,6 +30,24 @@ class TestCode(ScorerContract):
     scorer = SCORERS["code"]
 
 
+class TestCopy(ScorerContract):
+    """copy.*"""
+
+    scorer = SCORERS["copy"]
+
+
+class TestAnswer(ScorerContract):
+    """answer.*"""
+
+    scorer = SCORERS["answer"]
+
+
+class TestDraw(ScorerContract):
+    """draw.*"""
+
+    scorer = SCORERS["draw"]
+
+
 class TestFinish(ScorerContract):
     """finish.*"""
 
@@ -37,6 +55,14 @@ class TestFinish(ScorerContract):
 
 
 def test_table_and_scorers_agree() -> None:
-    """Each channel of the table is judged by the scorer of its family."""
+    """Each channel of the table is judged by the scorer of its family, or derived by the fold."""
     judged = {info.name for scorer in SCORERS.values() for info in scorer.channels}
-    assert judged == set(CHANNELS)
+    assert judged == {name for name in CHANNELS if not is_derived(name)}
+
+
+def test_derived_channels_come_from_channels_that_are_judged() -> None:
+    """novelty.token comes with draw.token, and with nothing else."""
+    assert derived(["draw.token", "script.run"]) == ("novelty.token",)
+    assert derived(["script.run", "novelty.token"]) == ()
+    judged = {info.name for scorer in SCORERS.values() for info in scorer.channels}
+    assert {info.derived_from for info in CHANNELS.values()} <= {None, *judged}

@@ -52,7 +52,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 def test_an_unknown_channel_lists_the_known_ones(tmp_path: Path) -> None:
     """A misspelt channel is answered with the nearest and with all there are."""
-    with pytest.raises(ConfigError, match=r"did you mean 'script.run'\? \(allowed: code.fail, "):
+    with pytest.raises(ConfigError, match=r"did you mean 'script.run'\? \(allowed: answer.wrong, "):
         probe(tmp_path, ("[script.run,", "[script.runs,"))
 
 
@@ -61,6 +61,48 @@ def test_code_that_nobody_judges_is_refused(tmp_path: Path, language: str) -> No
     """A language without a scorer is told, with those there are."""
     with pytest.raises(ConfigError, match="allowed: python"):
         probe(tmp_path, ("{scripts: [Latn]}", f"{{scripts: [Latn], code: {language}}}"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("true", "True is no number; write one without quotes"),
+        ("{regex: (a+}", r"a group is not closed; add"),
+        ("{regex: (?=a)}", r"cannot be read from '\(\?=a\)' on"),
+        (
+            "{regexp: a}",
+            r"cannot be read; write a text, a number, \{text\|number\|regex\|any: ..\}",
+        ),
+        ("{any: []}", r"any is \[\]; write a list"),
+        ("' '", "' ' is no text"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_refused(tmp_path: Path, answer: str, told: str) -> None:
+    """With its place, what it is and what may stand there."""
+    with pytest.raises(ConfigError, match=f"expect.answer: .*{told}"):
+        probe(tmp_path, ("{scripts: [Latn]}", f"{{scripts: [Latn], answer: {answer}}}"))
+
+
+def test_an_answer_of_zero_is_an_answer(tmp_path: Path) -> None:
+    """answer.wrong needs an expectation; 0 is one, none is refused."""
+    fed = ("[script.run,", "[answer.wrong, script.run,")
+    found = probe(tmp_path, fed, ("{scripts: [Latn]}", "{scripts: [Latn], answer: 0}"))
+    assert found.expect.answer == 0
+    with pytest.raises(ConfigError, match=r"answer.wrong cannot .*; add `answer: ..` under expect"):
+        probe(tmp_path, fed)
+    with pytest.raises(ConfigError, match=r"copy.edit cannot .*; add `copy_of: ..` under expect"):
+        probe(tmp_path, ("[script.run,", "[copy.edit, script.run,"))
+
+
+def test_novelty_comes_by_itself(tmp_path: Path) -> None:
+    """A probe lists draw.token; of novelty.token it may declare a bound and nothing else."""
+    drawn = ("[script.run,", "[draw.token, script.run,")
+    bound = ("{script.run: 0.01}", "{novelty.token: 0.002}")
+    assert probe(tmp_path, drawn, bound).bounds == {"novelty.token": 0.002}
+    with pytest.raises(ConfigError, match=r"novelty.token: the probe does not feed this channel"):
+        probe(tmp_path, bound)
+    with pytest.raises(ConfigError, match=r"novelty.token comes by itself with draw.token"):
+        probe(tmp_path, ("[script.run,", "[novelty.token, script.run,"))
 
 
 def test_a_probe_carries_what_stands_in_the_file(tmp_path: Path) -> None:
