@@ -14,7 +14,9 @@ DEFAULT_ONSET = 36 * 3600.0
 
 
 def demo(
-    fault: Annotated[str, typer.Option(help="Kind of fault to plant.")] = "corruption",
+    fault: Annotated[
+        str, typer.Option(help="corruption, topk-drop, misroute, or none for a healthy fleet.")
+    ] = "corruption",
     onset: Annotated[
         float, typer.Option(help="Seconds of healthy probing before the fault begins.")
     ] = DEFAULT_ONSET,
@@ -25,7 +27,27 @@ def demo(
             "model/platform/route. Default: a platform chosen by the seed."
         ),
     ] = None,
-    rate: Annotated[float, typer.Option(help="Share of tokens that the fault hits.")] = 0.001,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            help="How much of the fault: share of tokens (corruption, 0.001), of tokens in the "
+            "affected batches (topk-drop, 0.01), of users (misroute, 0.16)."
+        ),
+    ] = None,
+    logprobs: Annotated[
+        bool,
+        typer.Option(
+            "--logprobs/--no-logprobs",
+            help="Whether the routes offer log-probabilities; without, they speak Anthropic's "
+            "protocol.",
+        ),
+    ] = True,
+    logprobs_after: Annotated[
+        bool,
+        typer.Option(
+            "--logprobs-after", help="Log-probabilities are computed after the fault (topk-drop)."
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the simulated fleet's draws.")] = 1,
     port: Annotated[int, typer.Option(help="Of the pages; 0 takes a free one.")] = 8080,
     keep: Annotated[
@@ -42,7 +64,15 @@ def demo(
 
     if not 0 <= onset <= 365 * 86400.0:
         raise UsageError(f"onset {onset!r}", remedy="Give seconds from 0 to 31536000 (a year)")
-    plan = DemoPlan.of(fault=fault, onset=onset, node=node, rate=rate, seed=seed)
+    plan = DemoPlan.of(
+        fault=fault,
+        onset=onset,
+        node=node,
+        rate=rate,
+        seed=seed,
+        logprobs=logprobs,
+        logprobs_after=logprobs_after,
+    )
     tune_collector()
     with make_screen(plan, quiet=as_json) as screen:
         result = asyncio.run(run_demo(plan, screen, port=port, keep=keep and as_json))

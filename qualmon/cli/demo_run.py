@@ -7,14 +7,21 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
 
 from qualmon.bootstrap import Service
-from qualmon.cli.demo_plan import CAUSES, HORIZON, SETTLE, SETTLE_HITS, START, DemoPlan
+from qualmon.cli.demo_plan import (
+    HEALTHY,
+    KIND_TABLE,
+    SETTLE,
+    SETTLE_HITS,
+    START,
+    DemoPlan,
+)
 from qualmon.config import load
 from qualmon.prober.runner import RoundResult
 from qualmon.schedule.clock import VirtualClock
@@ -118,9 +125,10 @@ async def _drive(
         screen.stage("probing the healthy fleet")
         await driver.run_until(START + plan.onset)
         watch.requests_at_onset = service.events.requests
-        screen.stage(f"{plan.kind} begins at {plan.node}")
-        await _plant(plan, origin)
-        await driver.run_until(START + plan.onset + HORIZON)
+        if plan.kind != HEALTHY:
+            screen.stage(f"{plan.kind} begins at {plan.node}")
+            await _plant(plan, origin)
+        await driver.run_until(START + plan.onset + plan.horizon)
     finally:
         beating.cancel()
     return watch
@@ -142,41 +150,75 @@ def _result(plan: DemoPlan, service: Service, watch: _Watch, seconds: float) -> 
     incidents = service.view.recent_incidents()
     found = watch.found
     false = [i for i in incidents if found is None or i.id != found.id]
-    at = found.opened_at - START if found else None
     return {
         "scenario": f"demo-{plan.kind}",
         "seed": plan.seed,
         "hours": round((service.clock.now() - START) / 3600.0, 4),
-        "faults": [
-            {
-                "id": "demo",
-                "kind": plan.kind,
-                "planted_at": plan.node,
-                "onset": plan.onset,
-                "detected_at": at,
-                "delay_seconds": None if at is None else at - plan.onset,
-                "incident": found.id if found else None,
-                "incident_kind": found.kind if found else None,
-                "severity": found.severity if found else None,
-                "node": found.scope if found else None,
-                "node_correct": found is not None and set(found.targets) == plan.targets,
-                "onset_estimate": round(found.onset - START, 1) if found else None,
-                "share": found.share if found else None,
-                "share_low": found.share_low if found else None,
-                "share_high": found.share_high if found else None,
-                "bad_answers": found.hits if found else 0,
-                "causes": [
-                    {"cause": cause, "probability": probability}
-                    for cause, probability in (found.causes if found else ())
-                ],
-                "cause_correct": found is not None and found.causes[0][0] == CAUSES[plan.kind],
-                "reasons": list(found.reasons) if found else [],
-                "requests": watch.requests_at_alarm - watch.requests_at_onset if found else None,
-            }
-        ],
+        "logprobs": plan.logprobs,
+        "logprobs_after": plan.logprobs_after,
+        "faults": [] if plan.kind == HEALTHY else [_fault(plan, watch)],
         "requests": service.events.requests,
         "outcomes": dict(sorted(service.events.outcomes.items())),
         "false_pages": sum(1 for i in false if i.severity == "page"),
         "false_tickets": sum(1 for i in false if i.severity == "ticket"),
         "wall_seconds": round(seconds, 2),
+    }
+
+
+def _fault(plan: DemoPlan, watch: _Watch) -> dict[str, Any]:
+    planted = {
+        "id": "demo",
+        "kind": plan.kind,
+        "planted_at": plan.node,
+        "amount": plan.amount,
+        "onset": plan.onset,
+    }
+    if watch.found is None:
+        return {**planted, **_NOT_FOUND}
+    return {
+        **planted,
+        **_found(plan, watch.found),
+        "requests": watch.requests_at_alarm - watch.requests_at_onset,
+    }
+
+
+_NOT_FOUND: Mapping[str, Any] = {
+    "detected_at": None,
+    "delay_seconds": None,
+    "incident_kind": None,
+    "severity": None,
+    "node": None,
+    "node_correct": False,
+    "share": None,
+    "share_low": None,
+    "share_high": None,
+    "causes": [],
+    "cause_correct": False,
+    "requests": None,
+}
+
+
+def _found(plan: DemoPlan, found: Incident) -> dict[str, Any]:
+    at = found.opened_at - START
+    return {
+        "detected_at": at,
+        "delay_seconds": at - plan.onset,
+        "incident": found.id,
+        "incident_kind": found.kind,
+        "incident_kind_correct": found.kind == KIND_TABLE[plan.kind].incident,
+        "severity": found.severity,
+        "reasons": list(found.reasons),
+        "node": found.scope,
+        "node_correct": set(found.targets) == plan.targets,
+        "onset_estimate": round(found.onset - START, 1),
+        "share": found.share,
+        "share_low": found.share_low,
+        "share_high": found.share_high,
+        "bad_answers": found.hits,
+        "identities_bad": found.identities_bad,
+        "identities_observed": found.identities_observed,
+        "families": list(found.families),
+        "channels": list(found.channels),
+        "causes": [{"cause": cause, "probability": p} for cause, p in found.causes],
+        "cause_correct": found.causes[0][0] == KIND_TABLE[plan.kind].cause,
     }

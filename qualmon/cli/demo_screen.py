@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from qualmon.cli.demo_plan import DemoPlan
+from qualmon.cli.demo_plan import KIND_TABLE, DemoPlan
 from qualmon.cli.demo_run import Screen
 from qualmon.cli.words import share_text
 from qualmon.types import Incident
@@ -121,16 +121,25 @@ def make_screen(plan: DemoPlan, *, quiet: bool) -> Iterator[Screen]:
 
 def report(result: Mapping[str, Any], plan: DemoPlan) -> None:
     """The last word of a demo for people."""
-    console = Console(highlight=False)
-    fault = result["faults"][0]
-    lines = _found_lines(fault) if fault["detected_at"] is not None else ["NOT FOUND"]
+    console = Console(highlight=False, soft_wrap=True)
     console.print()
-    console.print(f"planted   {plan.kind}, {plan.rate:.3%} of tokens, at {plan.node}", markup=False)
-    for line in lines:
+    for line in _lines(result, plan):
         console.print(line, markup=False)
+
+
+def _lines(result: Mapping[str, Any], plan: DemoPlan) -> list[str]:
     false = f"{result['false_pages']} false pages, {result['false_tickets']} false tickets"
-    console.print(f"besides   {false} in {result['hours']:.1f} hours on the virtual clock")
-    console.print(f"spent     {result['requests']} requests, {result['wall_seconds']:.0f} s")
+    return [
+        *(line for fault in result["faults"] for line in _fault_lines(fault, plan)),
+        f"besides   {false} in {result['hours']:.1f} hours on the virtual clock",
+        f"spent     {result['requests']} requests, {result['wall_seconds']:.0f} s",
+    ]
+
+
+def _fault_lines(fault: Mapping[str, Any], plan: DemoPlan) -> list[str]:
+    known = KIND_TABLE[plan.kind]
+    planted = f"planted   {plan.kind}, {plan.amount:.2%} {known.of}, at {plan.node}"
+    return [planted, *(_found_lines(fault) if fault["detected_at"] is not None else ["NOT FOUND"])]
 
 
 def _found_lines(fault: Mapping[str, Any]) -> list[str]:
@@ -138,11 +147,14 @@ def _found_lines(fault: Mapping[str, Any]) -> list[str]:
     share = share_text(fault["share"], fault["share_low"], fault["share_high"])
     cause = fault["causes"][0]
     onset = (fault["onset_estimate"] - fault["onset"]) / 60.0
+    users = f"{fault['identities_bad']} of {fault['identities_observed']}"
     lines = [
         f"incident  {fault['incident']} ({fault['incident_kind']}, {fault['severity']})",
         f"where     {fault['node']} ({right})",
         f"share     {share} of answers visibly bad, from {fault['bad_answers']} of them",
+        f"users     {users} identities with a bad answer since the alarm",
         f"cause     {cause['cause']} (p = {cause['probability']:.2f})",
+        f"channels  {', '.join(fault['channels'])}",
         f"onset     estimated {abs(onset):.0f} min {'after' if onset >= 0 else 'before'} the truth",
         f"delay     {fault['delay_seconds'] / 3600.0:.2f} h, {fault['requests']} requests",
     ]
