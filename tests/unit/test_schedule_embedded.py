@@ -76,7 +76,8 @@ async def test_a_stepped_wall_clock_sets_the_timers_anew():
         step[0] = -1800.0
         await until(lambda: service._timer.get_jobs()[0].next_run_time != before)
         (after,) = (job.next_run_time for job in service._timer.get_jobs())
-        assert abs((before - after).total_seconds() - 1800) < 1
+        # The timer itself reads the unstepped clock: a first time that is past is a turn later.
+        assert abs((before - after).total_seconds() % 3600 - 1800) < 1
         await service.stop(1.0)
 
 
