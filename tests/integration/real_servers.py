@@ -33,8 +33,8 @@ from qualmon.storage.rows import StoredObservation
 ROOT = Path(__file__).parents[2]
 LITELLM = ROOT / ".litellm" / "bin" / "litellm"
 LITELLM_NEEDS = Path(__file__).with_name("litellm-requirements.txt")
-#: litellm imports for ten seconds on a busy machine.
-LITELLM_SECONDS = 60.0
+#: litellm imports for ten seconds, on a busy machine for half a minute.
+LITELLM_SECONDS = 120.0
 
 
 def unavailable(reason: str) -> None:
@@ -120,7 +120,7 @@ def litellm_command() -> list[str]:
     if command.is_file():
         return [str(command)]
     if os.environ.get("CI") != "true":
-        pytest.skip(f"not installed; {sys.executable} {__file__}")
+        pytest.skip(f"litellm is not installed; to install it: python {Path(__file__).name}")
     install_litellm()
     return [str(LITELLM)]
 
@@ -171,6 +171,15 @@ class Watch:
             return [found for key in keys for found in store.observations(key, limit=10_000)]
         finally:
             store.dispose()
+
+    def bound(self, suite: str, model: str, channel: str) -> str:
+        """What the audit of a channel's declared bound came to; after `stop`."""
+        store = open_store(f"sqlite:///{self.config.parent / 'qualmon.db'}")
+        try:
+            pools = json.loads(store.load_state()[0][f"pool/{suite}/{model}"])
+        finally:
+            store.dispose()
+        return str(pools[channel]["status"])
 
     def targets(self) -> list[dict[str, Any]]:
         """As configured."""

@@ -12,12 +12,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 from make_tiny_model import make_tiny_model
 from real_servers import (
+    ROOT,
     Watch,
     capability,
     llama_server,
@@ -28,9 +30,11 @@ from real_servers import (
     write_config,
 )
 
+from qualmon.config import load
 from qualmon.pipeline import score
 from qualmon.prober.judge import sampler_params
 from qualmon.providers.openai_chat import OpenAIChat
+from qualmon.scorers.samplers import Truncation, truncation_of
 from qualmon.stats.grids import DROP_GRID
 from qualmon.types import (
     Completion,
@@ -188,10 +192,12 @@ async def test_one_cut_is_renormalised(servers: tuple[str, str]) -> None:
 
 def suite(folder: Path) -> Path:
     """Short questions: two drawn at temperature 1, two forced at temperature 0."""
-    ask = {"logprobs": True, "top_logprobs": 5, "max_tokens": 20}
+    ask = {"logprobs": True, "top_logprobs": 5}
+    drawn = {"temperature": 1, "max_tokens": 20, **ask}
+    forced = {"temperature": 0, "max_tokens": 60, **ask}  # long enough to repeat itself
     kinds = {
-        "drawn": ({"temperature": 1, **ask}, ["token.drop"]),
-        "forced": ({"temperature": 0, **ask}, ["token.rank", "token.argmax"]),
+        "drawn": (drawn, ["token.drop"]),
+        "forced": (forced, ["token.rank", "token.argmax"]),
     }
     probes = [
         {
@@ -271,11 +277,12 @@ def test_the_sampler_is_judged_where_it_is_known_and_nowhere_else(
 def test_nothing_said_of_the_sampler_is_an_incident_and_scripts_never_page(
     watched: tuple[Watch, str],
 ) -> None:
-    """Permanent babble: no page, at most one ticket, and none of the token families."""
+    """Permanent babble: the bound is refuted, no page, at most one ticket, tokens are silent."""
     incidents = watched[0].ask("incidents", "list", "--all")["incidents"]
     assert not [i for i in incidents if SOUND & set(i["families"])]
     assert not [i for i in incidents if i["severity"] == "page"]
     assert len(incidents) <= 1
+    assert watched[0].bound("babble", "tiny", "script.char") == "refuted"
     share = [line for line in watched[1].splitlines() if 'channel="script.char"' in line]
     ratios = [float(s.rsplit(" ", 1)[1]) for s in share if s.startswith("qualmon_badness_ratio")]
     assert len(ratios) == 3
@@ -297,6 +304,40 @@ def test_probe_says_why_the_default_sampler_is_refused(watched: tuple[Watch, str
     assert told["default"]["value"] is told["stated"]["value"] is None
     assert "repeat_penalty" in told["default"]["detail"]["reason"]
     assert "cannot be undone: min_p, repeat_penalty" in told["stated"]["detail"]["reason"]
+
+
+def documented(name: str) -> dict[str, Any]:
+    """The configuration in docs/howto/real-server.md that begins with `# name`."""
+    page = (ROOT / "docs" / "howto" / "real-server.md").read_text()
+    blocks = page.split(f"```yaml\n# {name}\n")
+    assert len(blocks) == 2
+    document: dict[str, Any] = yaml.safe_load(blocks[1].split("```")[0])
+    return document
+
+
+@pytest.mark.parametrize("name", ["llama-cpp-python", "vLLM"])
+def test_documented_configuration_is_valid_and_states_all(name: str, tmp_path: Path) -> None:
+    """`qualmon check` takes it, and no sampler setting is left unknown."""
+    path = tmp_path / "qualmon.yaml"
+    path.write_text(yaml.safe_dump(documented(name)))
+    endpoint = load(path, {}).endpoints[0]
+    probe = Probe("p", "s", "1", (), (), {"temperature": 1, "max_tokens": 9})
+    assert truncation_of(sampler_params(probe, endpoint)) == Truncation()
+
+
+def test_documented_configuration_judges_the_sampler(
+    servers: tuple[str, str], tmp_path: Path
+) -> None:
+    """The page's own words, on a real server: token.drop has a value."""
+    document = documented("llama-cpp-python")
+    document["targets"][0]["url"] = servers[0]
+    path = tmp_path / "qualmon.yaml"
+    path.write_text(yaml.safe_dump(document))
+    command = ["probe", "-c", str(path), "--no-store", "--probe", "open-rain"]
+    answer = qualmon_json(command, code=1)
+    scores = {one["channel"]: one for one in answer["observations"][0]["scores"]}
+    assert scores["token.drop"]["value"] is not None
+    assert scores["token.drop"]["detail"]["tokens"] > 10
 
 
 async def test_a_model_made_on_the_spot_serves(tmp_path: Path) -> None:
