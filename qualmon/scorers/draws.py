@@ -14,6 +14,7 @@ from qualmon.types import Score
 _TOKEN: Final = CHANNELS["draw.token"]
 #: Longest answer that is its own category, in characters.
 MAX_ANSWER: Final = 64
+MAX_HASHED: Final = 4096
 EMPTY: Final = "(empty)"
 
 
@@ -38,7 +39,7 @@ def category(text: str) -> str:
 
     Blanks and line breaks inside become one space. Case and punctuation are kept: they are
     other tokens, and their share is evidence. What is longer or not printable becomes
-    ``long:`` or ``odd:`` and 8 hex digits of its SHA-256.
+    ``long:`` or ``odd:`` and 8 hex digits of SHA-256 over its first 4,096 characters.
     """
     if not text:
         return EMPTY
@@ -49,4 +50,4 @@ def category(text: str) -> str:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return hashlib.sha256(text[:MAX_HASHED].encode("utf-8", "surrogatepass")).hexdigest()[:8]

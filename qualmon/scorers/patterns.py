@@ -148,7 +148,7 @@ class _Builder:
     def _node(self, node: Node, after: int) -> int:
         """The state from which `node` leads to `after`."""
         self._steps += 1
-        if self._count > MAX_STATES or self._steps > _MAX_STEPS:
+        if self._count >= MAX_STATES or self._steps > _MAX_STEPS:
             raise ValueError(f"it has more than {MAX_STATES} states; repeat fewer times")
         match node:
             case Letter(form):
@@ -158,6 +158,8 @@ class _Builder:
             case Anchor(kind):
                 state = self._new()
                 self._anchors[state] = kind, after
+            case Alternatives((only,)):
+                state = self._sequence(only, after)
             case Alternatives(parts):
                 state = self._new()
                 self._ways[state] = tuple(self._sequence(part, after) for part in parts)
