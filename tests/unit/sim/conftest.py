@@ -19,6 +19,10 @@ ANSWERS = {
 }
 
 
+#: Status, headers and body.
+Answer = tuple[int, Mapping[str, str], bytes]
+
+
 @pytest.fixture(scope="session")
 def language() -> Language:
     """The model that the simulator builds at start; built once for all tests."""
@@ -38,16 +42,28 @@ class Client:
         }
     )
 
-    async def post(
-        self, name: str | None = None, *, place: str = "aws/default", **body: Any
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers, body of one request called `name`; `...` leaves a default out."""
-        headers = {} if name is None else {"X-Client-Request-Id": name}
-        url = f"{self.running.origin}/{place}/v1/chat/completions"
-        values = {
-            key: value for key, value in {**self.defaults, **body}.items() if value is not ...
-        }
-        data = io.BytesIO(json.dumps(values).encode())
+    async def post(self, name: str | None = None, **options: Any) -> Answer:
+        """Status, headers, body of one chat request called `name`; `...` leaves a default out."""
+        return await self.ask("chat/completions", name, {**self.defaults, **options})
+
+    async def message(self, name: str | None = None, **options: Any) -> Answer:
+        """The same in Anthropic's protocol."""
+        return await self.ask("messages", name, {**self.defaults, "max_tokens": 100, **options})
+
+    async def ask(
+        self,
+        path: str,
+        name: str | None,
+        options: Mapping[str, Any],
+    ) -> Answer:
+        """One POST; `place` and `headers` among the options are not part of the body."""
+        body = {key: value for key, value in options.items() if value is not ...}
+        place = body.pop("place", "aws/default")
+        headers = dict(body.pop("headers", {}))
+        if name is not None:
+            headers["X-Client-Request-Id"] = name
+        url = f"{self.running.origin}/{place}/v1/{path}"
+        data = io.BytesIO(json.dumps(body).encode())
         async with self.session.post(url, data=data, headers=headers) as response:
             return response.status, response.headers, await response.read()
 

@@ -38,7 +38,11 @@ def test_a_scope_names_its_targets(scope: str, count: int) -> None:
 @pytest.mark.parametrize(
     ("change", "kind", "message"),
     [
-        ({"kind": "gremlin"}, UnknownNameError, r"'gremlin'.*Kinds: misroute, topk-drop, corruption"),
+        (
+            {"kind": "gremlin"},
+            UnknownNameError,
+            r"'gremlin'.*Kinds: misroute, topk-drop, corruption",
+        ),
         ({"node": "platform=azure"}, UnknownNameError, r"'azure'.*first-party, aws, gcp"),
         ({"node": "planet=mars"}, UnknownNameError, r"'planet'.*model, .*, target, hardware"),
         ({"node": "m-large/aws"}, UnknownNameError, r"'m-large/aws'.*m-large/aws/default"),
