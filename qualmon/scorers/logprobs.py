@@ -9,7 +9,7 @@ import numpy as np
 
 from qualmon.scorers.case import Case, event, unjudged
 from qualmon.scorers.channels import channels_of
-from qualmon.scorers.positions import DISPLACED, SLACK, UNKNOWN, Bools, Positions
+from qualmon.scorers.positions import DISPLACED, SLACK, UNKNOWN, Bools, Floats, Positions
 from qualmon.types import ChannelInfo, Completion, Score
 
 #: Nats between a token's two reports, and the log-probability below which all count as equal.
@@ -63,8 +63,7 @@ def unordered(found: Positions) -> Bools:
     """(T,) positions whose alternatives rise, or list one token twice.
 
     vLLM puts the sampled token before the sorted others; a list of three or more that is
-    sorted after its first entry, the sampled one, is in order. So is one that is sorted
-    but for a DISPLACED sampled token.
+    sorted after its first entry, the sampled one, is in order.
     """
     top = found.top
     if top.shape[1] < 2:
@@ -73,10 +72,25 @@ def unordered(found: Positions) -> Bools:
     in_front = (found.listed >= 3) & (np.abs(top[:, 0] - found.sampled) <= SLACK)
     rises[in_front, 0] = False
     broken: Bools = np.asarray(rises.any(axis=1))
-    for row in np.flatnonzero(broken & (found.place == DISPLACED) & (found.listed >= 3)):
-        own = np.argmin(np.abs(top[row] - found.sampled[row]))
-        broken[row] = (np.diff(np.delete(top[row], own)) > SLACK).any()
+    for row in np.flatnonzero(broken & _may_be_merged(found)):
+        broken[row] = not _sorted_but_for_one(top[row])
     return broken | found.doubled
+
+
+def _may_be_merged(found: Positions) -> Bools:
+    """(T,) lists by text in which two tokens of one text may have become one entry.
+
+    llama-cpp-python keeps alternatives in a dictionary by text: the less probable of two
+    takes the place of the other. That shortens the list, unless the sampled token did it.
+    """
+    shorter = found.textual & (found.listed < found.listed.max(initial=0))
+    return np.asarray((found.listed >= 3) & (shorter | (found.place == DISPLACED)))
+
+
+def _sorted_but_for_one(values: Floats) -> bool:
+    """Whether the list is sorted without the first entry that is less than the next one."""
+    first = int(np.argmax(values[1:] > values[:-1] + SLACK))
+    return not (np.diff(np.delete(values, first)) > SLACK).any()
 
 
 @np.errstate(invalid="ignore")  # inf less inf

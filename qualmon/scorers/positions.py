@@ -46,7 +46,8 @@ class Positions:
     alternatives in wire order, padded with -inf. listed: (T,) alternatives per position.
     place: (T,) column of the sampled token in `top`, ABSENT, UNKNOWN where identities are
     ambiguous, or DISPLACED where its text may be that of another, which it then pushed out
-    of the list. doubled: (T,) whether one token is listed twice.
+    of the list. doubled: (T,) whether one token is listed twice. textual: (T,) whether
+    the sampled token came as text alone, without id and bytes.
     """
 
     sampled: Floats
@@ -54,6 +55,7 @@ class Positions:
     listed: Ints
     place: Ints
     doubled: Bools
+    textual: Bools
 
     @cached_property
     def judged(self) -> Bools:
@@ -108,6 +110,7 @@ def read_positions(tokens: Sequence[TokenLogprob]) -> Positions:
         listed=listed,
         place=np.array([place for place, _ in found], np.int64),
         doubled=np.array([doubled for _, doubled in found], bool),
+        textual=np.array([token.id is None and not token.bytes for token in tokens], bool),
     )
 
 

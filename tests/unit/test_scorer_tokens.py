@@ -104,6 +104,17 @@ def test_lists_by_text_that_merge_tokens_are_not_out_of_order() -> None:
     assert judged([merged], {"temperature": 0})["token.rank"].value is None
 
 
+def test_a_list_by_text_that_lost_an_entry_may_be_out_of_order_by_one() -> None:
+    """Two alternatives of one text became one, in the place of the more probable."""
+    full = listed(("a", -0.7), ("b", -1.5), ("c", -2.5), ("d", -4.0), sampled=("a", -0.7))
+    merged = listed(("a", -0.7), ("บ", -4.2), ("c", -2.5), sampled=("a", -0.7))
+    assert not broken([full, merged])
+    assert broken([SOUND, merged]) == {"logprob.order"}
+    wide = listed(*((f"t{n}", -3.0) for n in range(5)), sampled=("t0", -3.0))
+    twice = listed(("x", -3.0), ("b", -1.5), ("y", -4.0), ("a", -0.7), sampled=("b", -1.5))
+    assert broken([wide, twice]) == {"logprob.order"}
+
+
 def test_unlisted_token_is_absent() -> None:
     """A sampled token outside the list is known not to be in it."""
     assert read_positions([token(0.01)]).place.tolist() == [ABSENT]
