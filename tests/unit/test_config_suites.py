@@ -115,6 +115,13 @@ def test_a_probe_carries_what_stands_in_the_file(tmp_path: Path) -> None:
     assert (found.suite, found.expected_input_tokens, found.reference) == ("mine", 5, "yes")
 
 
+def test_choices_arrive(tmp_path: Path) -> None:
+    """The probability of each answer, for the simulated fleet; none is the rule."""
+    assert probe(tmp_path).choices == {}
+    stated = probe(tmp_path, ("reference: yes", "reference: yes\n    choices: {yes: 1}"))
+    assert stated.choices == {"yes": 1.0}
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [("Say yes.", "Say no."), ("role: user", "role: system"),
@@ -133,7 +140,8 @@ def test_the_version_follows_what_matters(tmp_path: Path, old: str, new: str) ->
 @pytest.mark.parametrize(
     ("old", "new"),
     [("because", "why not"), ("reference: yes", "reference: Yes!"), ("input: 5", "input: 6"),
-     ("script.run, token.argmax", "token.argmax, script.run"), ("id: one", "id: two")],
+     ("script.run, token.argmax", "token.argmax, script.run"), ("id: one", "id: two"),
+     ("reference: yes", "reference: yes\n    choices: {yes: 0.6, nope: 0.4}")],
 )  # fmt: skip
 def test_the_version_ignores_words_about_the_probe(tmp_path: Path, old: str, new: str) -> None:
     """Explanations, references and the order of channels are no new version."""

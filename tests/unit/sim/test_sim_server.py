@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from qualmon.cli.sim import _greet
 from qualmon.errors import PortInUseError, UnknownNameError
 from qualmon.sim.backend import Settings
 from qualmon.sim.fleet import base_url, demo_fleet
@@ -249,3 +250,16 @@ def test_the_demo_fleet_is_the_documented_one() -> None:
     assert endpoint.url == base_url("http://127.0.0.1:1", endpoint.target)
     assert endpoint.url == "http://127.0.0.1:1/first-party/default/v1"
     assert endpoint.neutral_sampler
+
+
+async def test_the_command_shows_both_addresses(
+    serve_fleet: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`qualmon sim` prints, for every target, where each protocol's client has to point."""
+    client = await serve_fleet()
+    _greet(client.running)
+    said = capsys.readouterr().out
+    origin = client.running.origin
+    assert f"m-large/aws/batch  hardware=gpu\n  openai_chat  {origin}/aws/batch/v1\n" in said
+    assert said.count(f"  anthropic  {origin}/aws/batch\n") == 2
+    assert said.endswith(f"ready: {origin}\n")
