@@ -333,11 +333,12 @@ def test_documented_configuration_judges_the_sampler(
     document["targets"][0]["url"] = servers[0]
     path = tmp_path / "qualmon.yaml"
     path.write_text(yaml.safe_dump(document))
-    command = ["probe", "-c", str(path), "--no-store", "--probe", "open-rain"]
+    command = ["probe", "-c", str(path), "--no-store", "--probe", "open-*"]
     answer = qualmon_json(command, code=1)
-    scores = {one["channel"]: one for one in answer["observations"][0]["scores"]}
-    assert scores["token.drop"]["value"] is not None
-    assert scores["token.drop"]["detail"]["tokens"] > 10
+    scores = [one for found in answer["observations"] for one in found["scores"]]
+    drops = [one for one in scores if one["channel"] == "token.drop"]
+    assert len(drops) == 8
+    assert sum(one["value"] is not None for one in drops) >= 4  # some answers are very short
 
 
 async def test_a_model_made_on_the_spot_serves(tmp_path: Path) -> None:
