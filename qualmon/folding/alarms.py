@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from qualmon.folding import nodes, tracking
+from qualmon.folding import joining, nodes, tracking
 from qualmon.folding.rules import FoldRules
 from qualmon.folding.state import FoldState, Hit, OpenIncident
 from qualmon.folding.tracking import Alarm
@@ -35,10 +35,15 @@ def _taken(item: OpenIncident, rules: FoldRules) -> tuple[str, ...]:
     return tuple(channel for family in item.tally for channel in rules.channels_of(family))
 
 
-def claims(incidents: Mapping[str, OpenIncident], besides: str) -> set[str]:
-    """Targets of the open incidents other than `besides`."""
-    others = (item for key, item in incidents.items() if key != besides)
-    return {target for item in others for target in item.incident.targets}
+def claims(incidents: Mapping[str, OpenIncident], rules: FoldRules, key: str) -> set[str]:
+    """Targets whose answers on the families of incident `key` belong to another one."""
+    mute = muted(incidents, rules, besides=key)
+    return {
+        target
+        for family in incidents[key].tally
+        for channel in rules.channels_of(family)
+        for target in mute.get(channel, ())
+    }
 
 
 def raised(state: FoldState, rules: FoldRules, slot: Slot) -> FoldState:
@@ -109,9 +114,9 @@ def _placed(state: FoldState, rules: FoldRules, alarm: Alarm, slot: Slot) -> Fol
     """The alarm joins the open incident that explains it, or opens one of its own."""
     node = rules.nodes[alarm.index]
     for key, item in sorted(state.incidents.items()):
-        if tracking.same_fault(item, alarm, state, rules, slot):
-            claimed = claims(state.incidents, key)
-            joined = tracking.joined(item, alarm, state, rules, slot, claimed)
+        if joining.same_fault(item, alarm, state, rules, slot):
+            claimed = claims(state.incidents, rules, key)
+            joined = joining.joined(item, alarm, state, rules, slot, claimed)
             state = replace(state, incidents={**state.incidents, key: joined})
             affected = {*node.targets, *joined.incident.targets}
             return nodes.cleared(state, rules, alarm.family, affected)

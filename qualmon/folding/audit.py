@@ -1,9 +1,9 @@
 """The audit of declared bounds: unproven, proven, refuted (statistics A.3, A.6).
 
 A bound is proven once the pooled answers of a suite and model put its rate below the declared
-one, while no probe stood out and no platform's bad answers came together in one round. It is
-then trusted for the targets that answered their part and do not stand out themselves: what
-differs from its first round on is no news, and never a page.
+one, over 30 rounds at least, while no probe stood out and no platform's bad answers came
+together in one round. It is then trusted for the targets that answered their part and do not
+stand out themselves: what differs from its first round on is no news, and never a page.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from qualmon.folding.rules import FoldRules
 from qualmon.folding.state import Pool
 from qualmon.stats.bounds import refuted, stands_out, upper_limit
 
+#: Rounds without a burst that a proof takes: answers of one round may share their state, so
+#: that many answers of few rounds prove little (statistics A.17: 30 sessions).
+PROOF_ROUNDS = 30
 #: Error of the sequence that refutes a bound: a true bound is refuted once in a hundred lives.
 REFUTE_ALPHA = 0.01
 
@@ -53,9 +56,9 @@ def _counted(pool: Pool, fresh: Iterable[Cell], channel: str, bound: float) -> P
             _add(probes, probe, more, bad)
             _add(targets, cell.target, more, bad)
             _add(together, cell.platform, more, bad)
-    n, hits = pool.n + n, pool.hits + hits
-    burst = n if _burst(together.values(), n, bound) else pool.burst
-    return replace(pool, n=n, hits=hits, probes=probes, targets=targets, burst=burst)
+    n, hits, rounds = pool.n + n, pool.hits + hits, pool.rounds + 1
+    burst = rounds if _burst(together.values(), n, bound) else pool.burst
+    return replace(pool, n=n, hits=hits, rounds=rounds, burst=burst, probes=probes, targets=targets)
 
 
 def _add(counts: dict[str, tuple[int, int]], key: str, n: int, hits: int) -> None:
@@ -93,8 +96,7 @@ def _odd(pool: Pool, bound: float) -> set[str]:
 
 
 def _is_proven(pool: Pool, n: int, hits: int, bound: float) -> bool:
-    quiet = pool.n - pool.burst
-    if upper_limit(n, hits) > bound or upper_limit(quiet, 0) > bound:
+    if upper_limit(n, hits) > bound or pool.rounds - pool.burst < PROOF_ROUNDS:
         return False
     return not any(
         stands_out(asked, bad, bound, len(pool.probes)) for asked, bad in pool.probes.values()

@@ -106,7 +106,8 @@ def _without_changed(pool: Pool, suite: str, channel: str, old: FoldRules, new: 
         hits=hits,
         probes=probes,
         targets=targets,
-        burst=min(pool.burst, n),
+        rounds=pool.rounds,
+        burst=pool.burst,
         status="proven" if proven else "unproven",
         trusted=pool.trusted if proven else (),
     )

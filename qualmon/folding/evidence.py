@@ -7,9 +7,11 @@ that is decided by earlier rounds, never by the present one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +40,8 @@ class Cell:
     offered: channels that the target is known to judge. trusted: event channels whose bound
     is proven for it. answers, bad: what enters bets on event channels. factor: product of the
     bets of trusted event channels, shape (events, 10), ones elsewhere; token_factor likewise,
-    (tokens, 13). counts: (answers judged, hits) by channel, then by probe.
+    (tokens, 13). asked: channels that its probes feed. counts: (answers judged, hits) by channel,
+    then by probe.
     """
 
     target: str
@@ -50,11 +53,11 @@ class Cell:
     bad: Floats
     factor: Floats
     token_factor: Floats
-    asked: frozenset[str] = frozenset()
-    counts: Counts = field(default_factory=dict)
-    hits: tuple[Hit, ...] = ()
-    identities: frozenset[str] = frozenset()
-    bad_identities: frozenset[str] = frozenset()
+    asked: frozenset[str]
+    counts: Counts
+    hits: tuple[Hit, ...]
+    identities: frozenset[str]
+    bad_identities: frozenset[str]
 
     def judged(self, channel: str) -> tuple[int, int]:
         """(answers, hits) of one channel over all probes."""
@@ -85,7 +88,8 @@ class Terms:
     """What is fixed for a round before any of its outcomes is looked at.
 
     proven: declared bounds, working: the cautious ones, both shape (events,). good: factors
-    of 0, 1, 2, ... good answers. feeds: flags of event and token channels by probe.
+    of 0, 1, 2, ... good answers. feeds: flags of event and token channels by probe; unfed:
+    the channels that it must not speak on.
     """
 
     rules: FoldRules
@@ -95,6 +99,7 @@ class Terms:
     working: Floats
     good: Floats
     feeds: Mapping[str, tuple[Flags, Flags]]
+    unfed: Mapping[str, frozenset[str]]
 
 
 def terms(rnd: ClosedRound, state: FoldState, rules: FoldRules) -> Terms:
@@ -102,6 +107,8 @@ def terms(rnd: ClosedRound, state: FoldState, rules: FoldRules) -> Terms:
     pools = state.pools.get(pool_key(rnd.slot), {})
     known = [pools.get(channel, Pool()) for channel in rules.events]
     declared = [rules.bounds[channel] for channel in rules.events]
+    asked = {member.member.probe for member in rnd.members}
+    fed = {p: set(rules.feeds.get(f"{rnd.slot.suite}/{p}", rules.channels)) for p in asked}
     return Terms(
         rules=rules,
         slot=rnd.slot,
@@ -109,20 +116,13 @@ def terms(rnd: ClosedRound, state: FoldState, rules: FoldRules) -> Terms:
         proven=np.array(declared),
         working=np.array([working_bound(p, d) for p, d in zip(known, declared, strict=True)]),
         good=bets.good_answers(len(rnd.members), EPS_GRID),
-        feeds={
-            probe: _fed(rules, f"{rnd.slot.suite}/{probe}")
-            for probe in {member.member.probe for member in rnd.members}
-        },
+        feeds={p: (_flags(rules.events, c), _flags(rules.tokens, c)) for p, c in fed.items()},
+        unfed={probe: frozenset(rules.channels) - channels for probe, channels in fed.items()},
     )
 
 
-def _fed(rules: FoldRules, probe: str) -> tuple[Flags, Flags]:
-    fed = set(rules.feeds.get(probe, rules.channels))
-    return _flags(rules.events, fed), _flags(rules.tokens, fed)
-
-
 def _flags(channels: Sequence[str], chosen: Iterable[str]) -> Flags:
-    wanted = set(chosen)
+    wanted = frozenset(chosen)
     return np.array([channel in wanted for channel in channels], dtype=np.bool_)
 
 
@@ -141,26 +141,64 @@ def _cell(target: str, members: Sequence[ScoredMember], past: TargetState, given
     offered = {c for c in rules.channels if past.silent.get(c, SILENT_ROUNDS) < SILENT_ROUNDS}
     trusted = _flags(rules.events, (c for c in rules.events if target in given.trust[c]))
     live, token_live = _flags(rules.events, offered), _flags(rules.tokens, offered)
-    fed = np.array([given.feeds[m.member.probe][0] for m in members]) & live
-    bad = np.array([[_bad(m, c) for c in rules.events] for m in members], dtype=np.bool_) & fed
-    answers, wrong = fed.sum(axis=0), bad.sum(axis=0)
-    cell = Cell(
+    asked, token_asked = (
+        np.array([given.feeds[m.member.probe][i] for m in members]).sum(axis=0) for i in (0, 1)
+    )
+    judged = _judged(members, given)
+    wrong = Counter(hit.channel for hit in judged.hits)
+    answers, bad = asked * live, np.array([wrong[c] for c in rules.events], dtype=int) * live
+    return Cell(
         target=target,
         platform=rules.platforms[target],
         offered=live,
         token_offered=token_live,
         trusted=trusted,
         answers=answers.astype(np.float64),
-        bad=wrong.astype(np.float64),
-        factor=_event_factor(answers, wrong, trusted, given),
+        bad=bad.astype(np.float64),
+        factor=_event_factor(answers, bad, trusted, given),
         token_factor=_token_factor(members, token_live, given),
+        asked=_chosen(rules.events, asked) | _chosen(rules.tokens, token_asked),
+        counts=judged.counts,
+        hits=tuple(sorted(judged.hits)),
+        identities=frozenset(member.member.identity for member in members),
+        bad_identities=frozenset(judged.guilty),
     )
-    return _with_counts(cell, members, given)
 
 
-def _bad(member: ScoredMember, channel: str) -> bool:
-    score = member.scores.get(channel)
-    return score is not None and is_hit(score)
+def _chosen(channels: Sequence[str], counts: NDArray[np.int64]) -> frozenset[str]:
+    return frozenset(channel for channel, n in zip(channels, counts, strict=True) if n)
+
+
+class _Judged(NamedTuple):
+    """Judgements by channel and probe, the bad ones, and the identities they came from."""
+
+    counts: Counts
+    hits: list[Hit]
+    guilty: set[str]
+
+
+def _judged(members: Sequence[ScoredMember], given: Terms) -> _Judged:
+    result = _Judged({}, [], set())
+    for member in members:
+        probe = member.member.probe
+        unfed = given.unfed[probe]
+        for channel, score in member.scores.items():
+            judges = score.value is not None and score.kind in ("event", "e_value")
+            if not judges or channel in unfed:
+                continue
+            bad, by_probe = is_hit(score), result.counts.setdefault(channel, {})
+            n, hits = by_probe.get(probe, (0, 0))
+            by_probe[probe] = (n + 1, hits + bad)
+            if bad:
+                result.hits.append(_hit(member, channel, given))
+                result.guilty.add(member.member.identity)
+    return result
+
+
+def _hit(member: ScoredMember, channel: str, given: Terms) -> Hit:
+    who = member.member
+    proven = channel in given.rules.tokens or who.target in given.trust.get(channel, ())
+    return Hit(who.slot.due, who.target, who.probe, channel, who.id, proven)
 
 
 def _event_factor(
@@ -192,45 +230,6 @@ def _grid(score: Score | None) -> Floats:
     if score is None or score.grid is None:
         return bets.missing_answer(DROP_GRID, MISSING_TOKENS)
     return np.minimum(np.asarray(score.grid, dtype=np.float64), SATURATION)
-
-
-def _with_counts(cell: Cell, members: Sequence[ScoredMember], given: Terms) -> Cell:
-    counts: Counts = {}
-    hits: list[Hit] = []
-    guilty: set[str] = set()
-    for member in members:
-        probe = member.member.probe
-        for channel, score in member.scores.items():
-            if score.value is None or score.kind not in ("event", "e_value"):
-                continue
-            bad, by_probe = is_hit(score), counts.setdefault(channel, {})
-            n, wrong = by_probe.get(probe, (0, 0))
-            by_probe[probe] = (n + 1, wrong + bad)
-            if bad:
-                hits.append(_hit(member, channel, given))
-                guilty.add(member.member.identity)
-    return replace(
-        cell,
-        asked=_asked(members, given),
-        counts=counts,
-        hits=tuple(sorted(hits)),
-        identities=frozenset(member.member.identity for member in members),
-        bad_identities=frozenset(guilty),
-    )
-
-
-def _asked(members: Sequence[ScoredMember], given: Terms) -> frozenset[str]:
-    feeds = [given.feeds[member.member.probe] for member in members]
-    events = np.any([flags for flags, _ in feeds], axis=0)
-    tokens = np.any([flags for _, flags in feeds], axis=0)
-    channels = zip(given.rules.channels, [*events, *tokens], strict=True)
-    return frozenset(channel for channel, fed in channels if fed)
-
-
-def _hit(member: ScoredMember, channel: str, given: Terms) -> Hit:
-    who = member.member
-    proven = channel in given.rules.tokens or who.target in given.trust.get(channel, ())
-    return Hit(who.slot.due, who.target, who.probe, channel, who.id, proven)
 
 
 def hushed(

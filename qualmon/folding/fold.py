@@ -98,7 +98,7 @@ def _feed_incidents(state: FoldState, found: Mapping[str, Cell], given: Terms) -
     before = state.incidents
     for key, item in sorted(before.items()):
         heard = hushed(found, alarms.muted(before, rules, besides=key), rules)
-        claimed = alarms.claims(before, besides=key)
+        claimed = alarms.claims(before, rules, key)
         fed = tracking.advanced(item, heard, given, state.hits, claimed)
         state = replace(state, incidents={**state.incidents, key: fed})
         if fed.incident.scope != item.incident.scope:

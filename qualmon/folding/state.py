@@ -51,15 +51,16 @@ class TargetState:
 class Pool:
     """Audit of one channel's declared bound over one suite and model.
 
-    probes, targets: (answers, hits) of each. burst: `n` after the last round in which the bad
-    answers of one platform came together. status: unproven, proven or refuted. trusted:
-    targets for which a proven bound holds, sorted.
+    probes, targets: (answers, hits) of each. rounds: those that taught it something. burst: the
+    last of them in which the bad answers of one platform came together. status: unproven,
+    proven or refuted. trusted: targets for which a proven bound holds, sorted.
     """
 
     n: int = 0
     hits: int = 0
     probes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     targets: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    rounds: int = 0
     burst: int = 0
     status: str = "unproven"
     trusted: tuple[str, ...] = ()

@@ -73,7 +73,7 @@ def opened(state: FoldState, rules: FoldRules, alarm: Alarm, slot: Slot) -> Open
         support=(),
         recovery=recovery.start(slot.due),
     )
-    return _with_hits(first, _since_onset(first, state))
+    return with_hits(first, hits_since_onset(first, state))
 
 
 def _blank(rules: FoldRules, alarm: Alarm, channel: str, slot: Slot) -> Incident:
@@ -133,7 +133,8 @@ def _starts(
     return tuple(window.start for window in plausible(windows, bound)) or (slot.due,)
 
 
-def _since_onset(item: OpenIncident, state: FoldState) -> list[Hit]:
+def hits_since_onset(item: OpenIncident, state: FoldState) -> list[Hit]:
+    """Remembered hits of the whole fleet since the earliest plausible onset."""
     return [hit for hit in state.hits if hit.due >= min(item.starts)]
 
 
@@ -165,8 +166,8 @@ def advanced(
     item = _counted(item, cells)
     item = replace(item, pending=attribution.advanced(item.pending, cells, given))
     if _own(item, hits):
-        item = _moved(_settled(item), given.rules, past, claimed)
-    item = _with_hits(item, hits)
+        item = moved(settled(item), given.rules, past, claimed)
+    item = with_hits(item, hits)
     return _recovered(item, cells, given)
 
 
@@ -175,7 +176,8 @@ def _own(item: OpenIncident, hits: Iterable[Hit]) -> list[Hit]:
     return [h for h in hits if h.target in targets and family_of(h.channel) in item.tally]
 
 
-def _settled(item: OpenIncident) -> OpenIncident:
+def settled(item: OpenIncident) -> OpenIncident:
+    """The incident with its pending evidence entered into the tally."""
     tally = attribution.added(item.tally, item.pending)
     return replace(item, tally=tally, pending=attribution.no_news(tally))
 
@@ -199,9 +201,10 @@ def _counted(item: OpenIncident, cells: Mapping[str, Cell]) -> OpenIncident:
     return replace(item, windows=windows, incident=incident)
 
 
-def _moved(
+def moved(
     item: OpenIncident, rules: FoldRules, past: Sequence[Hit], claimed: Set[str]
 ) -> OpenIncident:
+    """The incident at the place that its tally blames; support and examples move with it."""
     best = _blamed(item, rules, claimed)
     if best == item.incident.scope:
         return item
@@ -212,7 +215,7 @@ def _moved(
         examples=(),
     )
     item = replace(item, incident=incident, support=())
-    return _with_hits(item, [hit for hit in past if hit.due >= min(item.starts)])
+    return with_hits(item, [hit for hit in past if hit.due >= min(item.starts)])
 
 
 def _blamed(item: OpenIncident, rules: FoldRules, claimed: Set[str]) -> str:
@@ -224,11 +227,15 @@ def _blamed(item: OpenIncident, rules: FoldRules, claimed: Set[str]) -> str:
     best = max(sums, key=lambda scope: (sums[scope], scope), default=now)
     if sums.get(best, 0.0) < sums.get(now, -math.inf) + attribution.MOVE_LEAD:
         best = now
-    alike = [s for s in sums if set(members[s]) - claimed == set(members[best]) - claimed]
+    own = set(members.get(best, ())) - claimed
+    if not own:
+        return best
+    alike = [scope for scope in sums if set(members[scope]) - claimed == own]
     return min(alike, key=lambda scope: (len(members[scope]), scope), default=best)
 
 
-def _with_hits(item: OpenIncident, hits: Iterable[Hit]) -> OpenIncident:
+def with_hits(item: OpenIncident, hits: Iterable[Hit]) -> OpenIncident:
+    """The incident with those of `hits` that are its own as support and examples."""
     mine = _own(item, hits)
     support = dict.fromkeys(item.support)
     support.update(dict.fromkeys((hit.probe, hit.due, hit.proven) for hit in mine))
@@ -256,68 +263,3 @@ def _recovered(item: OpenIncident, cells: Mapping[str, Cell], given: Terms) -> O
             most=RECOVERY_SLACK / given.rules.recovery_alpha,
         ),
     )
-
-
-def same_fault(
-    item: OpenIncident, alarm: Alarm, state: FoldState, rules: FoldRules, slot: Slot
-) -> bool:
-    """True when one fault at one place explains the incident and the alarm about as well as
-    two faults do, each at its own place, the second paying for its own false-alarm budget."""
-    if abs(alarm.onset - item.incident.onset) > reach(slot):
-        return False
-    here = set(item.incident.targets)
-    first = _settled(item).tally
-    both = _with_family(first, alarm, state, rules, here | alarm.guilty)
-    one = max(
-        (
-            evidence
-            for scope, evidence in attribution.ranking(both)
-            for targets in [set(rules.nodes[rules.place[scope]].targets)]
-            if targets & here and alarm.guilty <= targets
-        ),
-        default=-math.inf,
-    )
-    apart = dict(attribution.ranking(first))[item.incident.scope]
-    second = math.log(alarm.mass / rules.budget_hours)
-    return one >= apart + second - attribution.SAME_FAULT
-
-
-def _with_family(
-    tally: Mapping[str, attribution.Tally],
-    alarm: Alarm,
-    state: FoldState,
-    rules: FoldRules,
-    targets: Iterable[str],
-) -> dict[str, attribution.Tally]:
-    if alarm.family in tally:
-        return dict(tally)
-    return {**tally, alarm.family: attribution.opened(state, rules, alarm.family, targets)}
-
-
-def joined(
-    item: OpenIncident,
-    alarm: Alarm,
-    state: FoldState,
-    rules: FoldRules,
-    slot: Slot,
-    claimed: Set[str],
-) -> OpenIncident:
-    """The alarm becomes a further symptom of the incident, which burns again if it healed."""
-    targets = {*item.incident.targets, *alarm.guilty}
-    tally = _with_family(_settled(item).tally, alarm, state, rules, targets)
-    provable = item.provable or alarm.provable
-    item = replace(
-        item,
-        tally=tally,
-        pending=attribution.no_news(tally),
-        provable=provable,
-        doubtful=() if provable else tuple(sorted({*item.doubtful, *alarm.doubtful})),
-        incident=replace(
-            item.incident,
-            level=rulebook.advance(item.incident.level, "alarm"),
-            families=tuple(sorted({*item.incident.families, alarm.family})),
-        ),
-        recovery=recovery.start(slot.due),
-    )
-    item = _moved(item, rules, state.hits, claimed)
-    return _with_hits(item, _since_onset(item, state))
