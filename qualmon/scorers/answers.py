@@ -36,8 +36,8 @@ def judge(case: Case) -> Iterator[Score]:
     """answer.wrong: the answer is not the expected one, by `reading`.
 
     A cut-off answer is not judged, since finish.length has it already; at ``max_tokens: 1``
-    the limit ends every answer, and then what there is is judged. An empty answer that ended
-    by itself is wrong.
+    the limit ends every answer, and then what there is is judged. A refusal, or an empty
+    answer that ended by itself, is wrong.
     Catches: wrong results of any cause. Blind to: a right answer for wrong reasons.
     Source: design 8.7.
     """

@@ -39,7 +39,8 @@ def judge(case: Case) -> Iterator[Score]:
     """copy.exact: the answer differs from expect.copy_of. copy.edit: edits per character.
 
     One final newline of either is ignored; everything else counts, a preamble too. An answer
-    that was cut off is not judged: a lowered token limit would look like a wrong copy.
+    that was cut off is not judged: a lowered token limit would look like a wrong copy. A refusal
+    and an empty answer are wrong copies.
     Catches: foreign, dropped and replaced tokens; a lost place in the prompt; preambles.
     Blind to: texts that the model cannot copy; cut-off answers. Source: design 8.7.
     """

@@ -102,10 +102,6 @@ def test_the_limit_is_where_it_is_stated() -> None:
     assert difference(longest + "a", "c") == Difference(0, MAX_COMPARED, at_least=True)
 
 
-def test_the_shipped_copies_feed_both_channels() -> None:
-    """Whoever states a text to copy is judged on it, on two prompts at least: a page needs two."""
-    copies = [probe for probe in load_suite("core").probes if probe.expect.copy_of]
-    assert len(copies) >= 2
-    for probe in copies:
-        assert set(CHANNELS) <= set(probe.channels)
-        assert probe.reference == probe.expect.copy_of
+def test_two_shipped_prompts_are_copies() -> None:
+    """A page needs bad answers to two prompts at least."""
+    assert sum("copy.exact" in probe.channels for probe in load_suite("core").probes) >= 2

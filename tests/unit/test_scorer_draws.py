@@ -6,7 +6,6 @@ import hashlib
 
 import pytest
 
-from qualmon.config import load_suite
 from qualmon.pipeline import score
 from qualmon.scorers.draws import EMPTY, MAX_ANSWER, category
 from qualmon.testing.answers import sample_probe
@@ -54,20 +53,3 @@ def test_cut_off_answers_are_draws() -> None:
     assert drawn("B", "length").value == "B"
     assert drawn("", "length").value is None
     assert "before its first character" in drawn("", "length").detail["reason"]
-
-
-def test_choice_prompts_feed_the_channel() -> None:
-    """Every shipped probe that states a choice of answers."""
-    choices = [probe for probe in load_suite("border").probes if probe.choices]
-    assert choices
-    for probe in choices:
-        assert "draw.token" in probe.channels
-        assert all(category(answer) == answer for answer in probe.choices)
-
-
-def test_peaked_prompts_are_judged_right_or_wrong() -> None:
-    """Every one states its answer, and its reference passes."""
-    for probe in load_suite("peaked").probes:
-        assert "answer.wrong" in probe.channels
-        scores = score(probe, Completion(str(probe.reference), "stop"), sampler=probe.params)
-        assert {each.channel: each.value for each in scores}["answer.wrong"] == 0.0
