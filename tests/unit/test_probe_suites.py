@@ -36,7 +36,7 @@ def test_border_probes_stand_between_answers(probe: Probe) -> None:
     for answer in probe.choices:
         assert re.search(rf"\b{answer}\b", probe.prompt, re.IGNORECASE)
         assert re.fullmatch(r"[A-Za-z]+|\d", answer)
-    assert {"script.run", "script.char", "script.corrupt", "finish.empty"} <= set(probe.channels)
+    assert {"draw.token", "script.run", "script.corrupt", "finish.empty"} <= set(probe.channels)
 
 
 @pytest.mark.parametrize("probe", PEAKED, ids=by_id)
@@ -49,7 +49,7 @@ def test_peaked_probes_are_drawn_with_one_answer(probe: Probe) -> None:
     answer = probe.expect.answer
     wanted = [answer] if isinstance(answer, int) else answer["any"]
     assert probe.reference == str(wanted[0])
-    assert {"token.drop", "script.run", "script.width"} <= set(probe.channels)
+    assert {"answer.wrong", "token.drop", "script.run", "script.width"} <= set(probe.channels)
 
 
 @pytest.mark.parametrize("probe", ALL, ids=by_id)
@@ -61,6 +61,16 @@ def test_no_scorer_finds_fault_with_a_right_answer(probe: Probe) -> None:
         judged = {score.channel: score.value for score in scores if score.kind == "event"}
         assert judged["script.run"] == judged["finish.empty"] == 0
         assert not any(judged.values())
+        assert (judged["answer.wrong"] == 0) is (probe.suite == "peaked")
+
+
+@pytest.mark.parametrize("probe", PEAKED, ids=by_id)
+@pytest.mark.parametrize("text", ["the", "7", "", "Lyon", "yes"])
+def test_any_other_word_is_wrong(probe: Probe, text: str) -> None:
+    """Whatever a sampler says in the answer's place counts."""
+    case = Case(probe, Completion(text, "stop"), {}, None)
+    (score,) = SCORERS["answer"].judge(case)
+    assert score.value == 1
 
 
 def test_arithmetic_is_right() -> None:
