@@ -62,7 +62,7 @@ SOUND = {"token", "logprob"}
 
 TOKENS = 20_000
 ANSWER_TOKENS = 100
-ROUNDS = 12
+ROUNDS = 10
 
 
 @pytest.fixture(scope="module")
