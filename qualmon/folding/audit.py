@@ -49,13 +49,15 @@ def updated(
 def _counted(pool: Pool, fresh: Iterable[Cell], channel: str, bound: float) -> Pool:
     probes, targets = dict(pool.probes), dict(pool.targets)
     together: dict[str, tuple[int, int]] = {}
+    odd = _odd(pool, bound)
     n = hits = 0
     for cell in fresh:
         for probe, (more, bad) in cell.counts[channel].items():
             n, hits = n + more, hits + bad
-            _add(probes, probe, more, bad)
             _add(targets, cell.target, more, bad)
-            _add(together, cell.platform, more, bad)
+            if cell.target not in odd:
+                _add(probes, probe, more, bad)
+                _add(together, cell.platform, more, bad)
     n, hits, rounds = pool.n + n, pool.hits + hits, pool.rounds + 1
     burst = rounds if _burst(together.values(), n, bound) else pool.burst
     return replace(pool, n=n, hits=hits, rounds=rounds, burst=burst, probes=probes, targets=targets)
@@ -74,11 +76,10 @@ def _burst(together: Iterable[tuple[int, int]], n: int, bound: float) -> bool:
 def judged(pool: Pool, bound: float) -> Pool:
     """The pool with its status and trusted targets brought up to date."""
     odd = _odd(pool, bound)
-    n, hits = pool.n, pool.hits
-    if 2 * len(odd) < len(pool.targets):
-        # A few targets that differ are those targets' news, not the bound's.
-        n -= sum(pool.targets[target][0] for target in odd)
-        hits -= sum(pool.targets[target][1] for target in odd)
+    # A few targets that differ are those targets' news, not the bound's.
+    few = 2 * len(odd) < len(pool.targets)
+    counts = [c for target, c in pool.targets.items() if not few or target not in odd]
+    n, hits = sum(n for n, _ in counts), sum(hits for _, hits in counts)
     if refuted(n, hits, bound, REFUTE_ALPHA):
         return replace(pool, status="refuted", trusted=())
     if pool.status == "unproven" and _is_proven(pool, n, hits, bound):

@@ -37,6 +37,7 @@ def migrated(state: FoldState, old: FoldRules, new: FoldRules) -> FoldState:
         pools={key: _pools(key, pools, old, new) for key, pools in state.pools.items()},
         incidents=_incidents(state.incidents, old, new),
         hits=tuple(hit for hit in state.hits if hit.target in known),
+        references={k: found for k, found in state.references.items() if k in known},
         slots=state.slots,
     )
 
@@ -87,31 +88,45 @@ def _pools(key: str, pools: Mapping[str, Pool], old: FoldRules, new: FoldRules) 
 
 
 def _without_changed(pool: Pool, suite: str, channel: str, old: FoldRules, new: FoldRules) -> Pool:
-    """The audit without probes and targets that changed or left."""
+    """The audit without probes that changed and targets that left."""
 
     def same(probe: str) -> bool:
         name = f"{suite}/{probe}"
         return name in new.versions and old.versions.get(name) == new.versions[name]
 
-    targets = {key: counts for key, counts in pool.targets.items() if key in new.platforms}
     probes = {probe: counts for probe, counts in pool.probes.items() if same(probe)}
-    if len(probes) == len(pool.probes):
-        trusted = tuple(key for key in pool.trusted if key in targets)
-        return replace(pool, targets=targets, trusted=trusted)
-    n, hits = (sum(counts[i] for counts in probes.values()) for i in (0, 1))
-    bound = new.bounds[channel]
-    proven = pool.status == "proven" and upper_limit(n, hits) <= bound
-    left = Pool(
+    targets = {key: counts for key, counts in pool.targets.items() if key in new.platforms}
+    if len(probes) < len(pool.probes):
+        targets = _scaled(targets, _sums(probes), _sums(pool.probes))
+    elif len(targets) == len(pool.targets):
+        return pool
+    n, hits = _sums(targets)
+    proven = pool.status == "proven" and upper_limit(n, hits) <= new.bounds[channel]
+    left = replace(
+        pool,
         n=n,
         hits=hits,
         probes=probes,
         targets=targets,
-        rounds=pool.rounds,
-        burst=pool.burst,
         status="proven" if proven else "unproven",
-        trusted=pool.trusted if proven else (),
+        trusted=tuple(key for key in pool.trusted if key in targets) if proven else (),
     )
-    return audit.judged(left, bound) if n else left
+    return audit.judged(left, new.bounds[channel]) if n else left
+
+
+def _sums(counts: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
+    return sum(n for n, _ in counts.values()), sum(hits for _, hits in counts.values())
+
+
+def _scaled(
+    targets: Mapping[str, tuple[int, int]], kept: tuple[int, int], before: tuple[int, int]
+) -> dict[str, tuple[int, int]]:
+    """Counts by target in proportion to what is kept of the counts by probe, hits rounded up."""
+    result = {}
+    for key, (n, hits) in targets.items():
+        part = n * kept[0] // max(before[0], 1)
+        result[key] = part, min(part, -(-hits * kept[1] // max(before[1], 1)))
+    return result
 
 
 def _incidents(

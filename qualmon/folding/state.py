@@ -1,7 +1,8 @@
 """The fold's state and its rows in the store.
 
 Rows are small and keyed by what they describe, so that a round rewrites only what it touched:
-``node/SCOPE``, ``target/KEY``, ``pool/SUITE/MODEL``, ``incident/ID``, ``fleet``.
+``node/SCOPE``, ``target/KEY``, ``pool/SUITE/MODEL``, ``incident/ID``, ``reference/KEY``,
+``fleet``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
+from qualmon.folding.novelty import Reference, References
 from qualmon.folding.rules import FoldRules
 from qualmon.stats import esr
 from qualmon.stats.blocks import Block, Blocks
@@ -51,9 +53,10 @@ class TargetState:
 class Pool:
     """Audit of one channel's declared bound over one suite and model.
 
-    probes, targets: (answers, hits) of each. rounds: those that taught it something. burst: the
-    last of them in which the bad answers of one platform came together. status: unproven,
-    proven or refuted. trusted: targets for which a proven bound holds, sorted.
+    probes, targets: (answers, hits) of each; those of targets that stand out are in no probe's.
+    rounds: those that taught it something. burst: the last of them in which the bad answers
+    of one platform came together. status: unproven, proven or refuted. trusted: targets for
+    which a proven bound holds, sorted.
     """
 
     n: int = 0
@@ -112,6 +115,7 @@ class FoldState:
     targets: Mapping[str, TargetState] = field(default_factory=dict)
     pools: Mapping[str, Mapping[str, Pool]] = field(default_factory=dict)
     incidents: Mapping[str, OpenIncident] = field(default_factory=dict)
+    references: References = field(default_factory=dict)
     hits: tuple[Hit, ...] = ()
     slots: int = 0
 
@@ -138,6 +142,7 @@ def dump(state: FoldState, rules: FoldRules, keys: set[str] | None = None) -> di
         ("target", state.targets),
         ("pool", state.pools),
         ("incident", state.incidents),
+        ("reference", state.references),
     ):
         rows |= {f"{prefix}/{key}": partial(_itself, item) for key, item in items.items()}
     rows["fleet"] = lambda: {"hits": state.hits, "slots": state.slots}
@@ -181,6 +186,11 @@ def load(rows: Mapping[str, bytes], rules: FoldRules) -> FoldState:
             if k.startswith("pool/")
         },
         incidents={k[9:]: _open(v) for k, v in values.items() if k.startswith("incident/")},
+        references={
+            k[10:]: {name: Reference(**found) for name, found in v.items()}
+            for k, v in values.items()
+            if k.startswith("reference/")
+        },
         hits=tuple(Hit(*hit) for hit in fleet["hits"]),
         slots=fleet["slots"],
     )
