@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, Literal
 
 from qualmon.errors import QualmonError
-from qualmon.types import Level, Severity
+from qualmon.types import IncidentKind, Level, Severity
 
 Signal = Literal["evidence", "alarm", "recovering", "relapse", "recovered", "quiet"]
 
@@ -38,12 +38,30 @@ LEVELS: Final[Mapping[Level, Mapping[Signal, Level]]] = MappingProxyType(
     }
 )
 
+#: Beside the families: bad answers come from a share of the users, always the same ones.
+CLUSTERED: Final = "clustered"
+
 #: P(family fires | cause) on a route where the family can be judged. From the published
 #: accounts of each fault; families that are not named fire with probability QUIET.
 SIGNATURES: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
     {
-        "output_corruption": {"script": 0.97, "token": 0.8, "code": 0.5, "copy": 0.7},
-        "sampler_drops_top_token": {"token": 0.97, "code": 0.25, "copy": 0.4, "answer": 0.3},
+        "output_corruption": {
+            "script": 0.97,
+            "token": 0.8,
+            "code": 0.5,
+            "copy": 0.8,
+            "novelty": 0.3,
+            "answer": 0.3,
+        },
+        "sampler_drops_top_token": {
+            "token": 0.97,
+            "code": 0.7,
+            "copy": 0.9,
+            "answer": 0.5,
+            "novelty": 0.5,
+        },
+        "misrouting": {"novelty": 0.95, "copy": 0.1, "code": 0.1, CLUSTERED: 0.97},
+        "serving_change": {"novelty": 0.95, CLUSTERED: 0.03},
         "broken_code_answers": {"code": 0.95},
         "logprob_reporting": {"logprob": 0.97},
         "repetition_loop": {"repetition": 0.95, "finish": 0.5},
@@ -53,6 +71,15 @@ SIGNATURES: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
 QUIET: Final = 0.03
 UNKNOWN: Final = 0.3
 _PRIOR: Final = MappingProxyType({"unknown": 0.1})
+
+#: Families that tell a different answer, not a worse one.
+DIFFERENCE_FAMILIES: Final = frozenset({"novelty", "draw", "constant"})
+#: Users to be seen before a part is told from the whole, and the share that counts as all.
+MIN_USERS: Final = 8
+ALL_USERS: Final = 0.75
+CHANGE_REASON: Final = (
+    "all users there get different answers and no quality family is worse: a change to accept"
+)
 
 #: A page needs hits at this many distinct (prompt, round) and prompts (statistics A.6).
 MIN_SUPPORT: Final = 3
@@ -67,11 +94,26 @@ def advance(level: Level, signal: Signal) -> Level:
         raise QualmonError(f"no transition from level {level!r} on {signal!r}") from None
 
 
-def causes(fired: Mapping[str, bool]) -> tuple[tuple[str, float], ...]:
+def kind_of(families: Iterable[str], bad: int, observed: int) -> IncidentKind:
+    """What kind of incident the families and the users speak for.
+
+    Any quality family: a regression. Else answers are only different: `partial` when some of
+    at least MIN_USERS `observed` users are not touched, `change` when all are or too few of
+    them are known.
+    """
+    if any(family not in DIFFERENCE_FAMILIES for family in families):
+        return "regression"
+    return "partial" if observed >= MIN_USERS and bad < ALL_USERS * observed else "change"
+
+
+def causes(fired: Mapping[str, bool], *, clustered: bool = False) -> tuple[tuple[str, float], ...]:
     """Causes ranked by posterior probability; `fired` holds every family that was judged.
 
+    clustered: only a share of the users is touched; it counts where answers are different.
     A naive Bayes rule over families: a first guess for the on-call, not a verdict.
     """
+    if any(fired.get(family) for family in DIFFERENCE_FAMILIES):
+        fired = {**fired, CLUSTERED: clustered}
     logs = {}
     for cause, pattern in SIGNATURES.items():
         logs[cause] = math.log(_PRIOR.get(cause, 1.0))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from qualmon.config import Config
 from qualmon.folding.rules import FoldRules, build_nodes, pageable
 from qualmon.prober.rounds import Stream
+from qualmon.scorers import derived
 from qualmon.scorers.channels import CHANNELS
 from qualmon.types import Endpoint, Probe
 
@@ -41,7 +42,8 @@ def streams(config: Config) -> tuple[Stream, ...]:
 def fold_rules(config: Config, now: float) -> FoldRules:
     """The fold's rules as of `now`; the first epoch's start is put in by the caller."""
     probes = {f"{plan.name}/{probe.id}": probe for plan in config.suites for probe in plan.probes}
-    used = {channel for probe in probes.values() for channel in probe.channels}
+    feeds = {name: _feeds(probe) for name, probe in sorted(probes.items())}
+    used = {channel for channels in feeds.values() for channel in channels}
     events, tokens = pageable(CHANNELS[name] for name in sorted(used) if name in CHANNELS)
     targets = [endpoint.target for endpoint in config.endpoints]
     return FoldRules(
@@ -50,7 +52,7 @@ def fold_rules(config: Config, now: float) -> FoldRules:
         events=events,
         tokens=tokens,
         bounds={channel: _bound(channel, probes) for channel in events},
-        feeds={name: tuple(sorted(probe.channels)) for name, probe in sorted(probes.items())},
+        feeds=feeds,
         versions={name: probe.version for name, probe in sorted(probes.items())},
         platforms={target.key: target.platform for target in targets},
         budget_hours=config.budget_hours,
@@ -58,7 +60,13 @@ def fold_rules(config: Config, now: float) -> FoldRules:
         burn_in=config.burn_in,
         clean_for=config.recovery.clean_for,
         recovery_alpha=config.recovery.alpha,
+        page_on_change=config.page_on_change,
     )
+
+
+def _feeds(probe: Probe) -> tuple[str, ...]:
+    """A probe's channels and those that come by themselves with them, sorted."""
+    return tuple(sorted({*probe.channels, *derived(probe.channels)}))
 
 
 def _bound(channel: str, probes: Mapping[str, Probe]) -> float:

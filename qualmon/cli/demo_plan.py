@@ -20,6 +20,8 @@ START = 1767571200.0
 HORIZON = 96 * 3600.0
 #: After the alarm the demo goes on until this many bad answers fix place and share ...
 SETTLE_HITS = 14
+#: ... from this many users ...
+SETTLE_USERS = 8
 #: ... or this many virtual seconds passed.
 SETTLE = 12 * 3600.0
 
@@ -127,6 +129,8 @@ class DemoPlan:
         ]
         suites = [
             {"name": "core", "every": "15m", "probes_per_round": 4, "identities": 1},
+            # Many users and few tokens: sees a share of the users on another pool.
+            {"name": "border", "every": "30m", "probes_per_round": 5, "identities": 4},
         ]
         return yaml.safe_dump(
             {

@@ -19,6 +19,7 @@ from qualmon.cli.demo_plan import (
     KIND_TABLE,
     SETTLE,
     SETTLE_HITS,
+    SETTLE_USERS,
     START,
     DemoPlan,
 )
@@ -80,7 +81,8 @@ class _Watch:
 
     def _settled(self, now: float, incident: Incident) -> bool:
         alarm = incident.opened_at - START
-        return incident.hits >= SETTLE_HITS or now >= alarm + SETTLE
+        enough = incident.hits >= SETTLE_HITS and incident.identities_bad >= SETTLE_USERS
+        return enough or now >= alarm + SETTLE
 
 
 def is_hit(incident: Incident, plan: DemoPlan) -> bool:

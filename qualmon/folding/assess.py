@@ -54,15 +54,21 @@ def _shown(
     slot: Slot,
 ) -> Incident:
     incident = item.incident
+    kind = rulebook.kind_of(
+        incident.families, incident.identities_bad, incident.identities_observed
+    )
     bound = bound_of(item.channel, rules)
     windows = plausible(item.windows_of(incident.targets), bound)
     sized = share(windows, bound)
     best = likeliest(windows, bound) if windows else None
     reasons = _reasons(item, state, rules, sized.low, slot)
+    if kind == "change" and not rules.page_on_change:
+        reasons = (*reasons, rulebook.CHANGE_REASON)
     # A page stays a page until it ends: a severity that flaps is two alerts.
     paged = incident.severity == "page"
     return replace(
         incident,
+        kind=kind,
         updated_at=slot.due,
         answers=best.n if best else 0,
         hits=best.hits if best else 0,
@@ -72,7 +78,7 @@ def _shown(
         log10_e=round(attribution.evidence(item.tally, incident.scope) / math.log(10.0), 3),
         reasons=() if paged else reasons,
         severity="page" if paged else rulebook.severity(reasons),
-        causes=rulebook.causes(_fired(item, state, rules, masses)),
+        causes=rulebook.causes(_fired(item, state, rules, masses), clustered=kind == "partial"),
     )
 
 

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qualmon.folding.rules import EVENT_LEVEL, MISSING_TOKENS, FoldRules
+from qualmon.folding.novelty import DERIVED, unready
+from qualmon.folding.rules import EVENT_LEVEL, MISSING_TOKENS, Flags, FoldRules
 from qualmon.folding.state import FoldState, Hit, Pool, TargetState
 from qualmon.stats import bets
 from qualmon.stats.bounds import upper_limit
@@ -29,7 +30,6 @@ SILENT_ROUNDS = 12
 #: Bounds below this are never used unless proven (statistics A.6).
 BOUND_FLOOR = 1e-4
 
-Flags = NDArray[np.bool_]
 Counts = dict[str, dict[str, tuple[int, int]]]
 
 
@@ -39,8 +39,9 @@ class Cell:
 
     offered: channels that the target is known to judge. trusted: event channels whose bound
     is proven for it. answers, bad: what enters bets on event channels. factor: product of the
-    bets of trusted event channels, shape (events, 10), ones elsewhere; token_factor likewise,
-    (tokens, 13). asked: channels that its probes feed. counts: (answers judged, hits) by channel,
+    bets of trusted event channels, shape (events, 10), ones elsewhere and where bets are by
+    user; token_factor likewise, (tokens, 13). users: (answers, bad) by identity for the bets
+    by user. asked: channels that its probes feed. counts: (answers judged, hits) by channel,
     then by probe.
     """
 
@@ -56,6 +57,7 @@ class Cell:
     asked: frozenset[str]
     counts: Counts
     hits: tuple[Hit, ...]
+    users: Mapping[str, tuple[Floats, Floats]]
     identities: frozenset[str]
     bad_identities: frozenset[str]
 
@@ -89,7 +91,8 @@ class Terms:
 
     proven: declared bounds, working: the cautious ones, both shape (events,). good: factors
     of 0, 1, 2, ... good answers. feeds: flags of event and token channels by probe; unfed:
-    the channels that it must not speak on.
+    the channels that it must not speak on. unready: event channels that wait for a reference,
+    by (target, probe).
     """
 
     rules: FoldRules
@@ -100,6 +103,7 @@ class Terms:
     good: Floats
     feeds: Mapping[str, tuple[Flags, Flags]]
     unfed: Mapping[str, frozenset[str]]
+    unready: Mapping[tuple[str, str], Flags]
 
 
 def terms(rnd: ClosedRound, state: FoldState, rules: FoldRules) -> Terms:
@@ -118,7 +122,20 @@ def terms(rnd: ClosedRound, state: FoldState, rules: FoldRules) -> Terms:
         good=bets.good_answers(len(rnd.members), EPS_GRID),
         feeds={p: (_flags(rules.events, c), _flags(rules.tokens, c)) for p, c in fed.items()},
         unfed={probe: frozenset(rules.channels) - channels for probe, channels in fed.items()},
+        unready=_unready(rnd, state, rules),
     )
+
+
+def _unready(rnd: ClosedRound, state: FoldState, rules: FoldRules) -> dict[tuple[str, str], Flags]:
+    """Empty unless an event channel of the epoch is derived from a reference."""
+    if not set(DERIVED.values()).intersection(rules.events):
+        return {}
+    asked = {(member.member.target, member.member.probe) for member in rnd.members}
+    return {
+        (target, probe): _flags(rules.events, waiting)
+        for target, probe in asked
+        if (waiting := unready(state.references, rnd.slot.suite, target, probe))
+    }
 
 
 def _flags(channels: Sequence[str], chosen: Iterable[str]) -> Flags:
@@ -141,9 +158,8 @@ def _cell(target: str, members: Sequence[ScoredMember], past: TargetState, given
     offered = {c for c in rules.channels if past.silent.get(c, SILENT_ROUNDS) < SILENT_ROUNDS}
     trusted = _flags(rules.events, (c for c in rules.events if target in given.trust[c]))
     live, token_live = _flags(rules.events, offered), _flags(rules.tokens, offered)
-    asked, token_asked = (
-        np.array([given.feeds[m.member.probe][i] for m in members]).sum(axis=0) for i in (0, 1)
-    )
+    asked = np.array([_fed(member, given) for member in members]).sum(axis=0)
+    token_asked = np.array([given.feeds[m.member.probe][1] for m in members]).sum(axis=0)
     judged = _judged(members, given)
     wrong = Counter(hit.channel for hit in judged.hits)
     answers, bad = asked * live, np.array([wrong[c] for c in rules.events], dtype=int) * live
@@ -155,14 +171,38 @@ def _cell(target: str, members: Sequence[ScoredMember], past: TargetState, given
         trusted=trusted,
         answers=answers.astype(np.float64),
         bad=bad.astype(np.float64),
-        factor=_event_factor(answers, bad, trusted, given),
+        factor=_event_factor(answers, bad, trusted & ~rules.by_user, given),
         token_factor=_token_factor(members, token_live, given),
         asked=_chosen(rules.events, asked) | _chosen(rules.tokens, token_asked),
         counts=judged.counts,
         hits=tuple(sorted(judged.hits)),
+        users=_users(members, judged.hits, live & rules.by_user, given),
         identities=frozenset(member.member.identity for member in members),
         bad_identities=frozenset(judged.guilty),
     )
+
+
+def _users(
+    members: Sequence[ScoredMember], hits: Sequence[Hit], rows: Flags, given: Terms
+) -> dict[str, tuple[Floats, Floats]]:
+    """(answers, bad) by identity on the event channels `rows`, for bets by user."""
+    if not rows.any():
+        return {}
+    bad = Counter((hit.observation, hit.channel) for hit in hits)
+    users: dict[str, tuple[Floats, Floats]] = {}
+    for member in members:
+        who = member.member
+        n, wrong = users.get(who.identity, (0.0, 0.0))
+        missed = [bad[who.id, channel] for channel in given.rules.events]
+        users[who.identity] = (n + _fed(member, given) * rows, wrong + np.array(missed) * rows)
+    return users
+
+
+def _fed(member: ScoredMember, given: Terms) -> Flags:
+    """Event channels that the member's answer is bet on."""
+    who = member.member
+    fed, waiting = given.feeds[who.probe][0], given.unready.get((who.target, who.probe))
+    return fed if waiting is None else fed & ~waiting
 
 
 def _chosen(channels: Sequence[str], counts: NDArray[np.int64]) -> frozenset[str]:
@@ -256,4 +296,8 @@ def _hushed(cell: Cell, channels: set[str], rules: FoldRules) -> Cell:
         bad=np.where(events, 0.0, cell.bad),
         factor=np.where(events[:, None], 1.0, cell.factor),
         token_factor=np.where(tokens[:, None], 1.0, cell.token_factor),
+        users={
+            who: (np.where(events, 0.0, n), np.where(events, 0.0, bad))
+            for who, (n, bad) in cell.users.items()
+        },
     )

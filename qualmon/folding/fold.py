@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from qualmon.folding import alarms, audit, nodes, tracking
+from qualmon.folding import alarms, audit, nodes, novelty, tracking
 from qualmon.folding.assess import assessed
-from qualmon.folding.evidence import Cell, Flags, Terms, cells, hushed, pool_key, terms
-from qualmon.folding.rules import FoldRules
+from qualmon.folding.evidence import Cell, Terms, cells, hushed, pool_key, terms
+from qualmon.folding.rules import Flags, FoldRules
 from qualmon.folding.state import FoldState, Hit, OpenIncident, TargetState
 from qualmon.stats import blocks
 from qualmon.stats.esr import Masses
@@ -48,15 +48,16 @@ def fold(
     ignored (they belong to an epoch that is over). resolved: incidents that a person ended."""
     before = state
     known = tuple(m for m in rnd.members if m.member.target in rules.platforms)
-    rnd = ClosedRound(rnd.slot, known)
+    rnd = novelty.judged(ClosedRound(rnd.slot, known), state.references)
     given = terms(rnd, state, rules)
     found = cells(rnd, state, given)
     frozen = _frozen(state, rules)
     state = _step_nodes(state, found, given)
     state = _learn(state, found, given, frozen)
+    state = _refer(state, rnd, rules)
     state = _feed_incidents(state, found, given)
     state = _remember(state, found, rnd.slot)
-    state = alarms.raised(state, rules, rnd.slot)
+    state = _count_users(before, alarms.raised(state, rules, rnd.slot), found)
     state = replace(state, incidents=assessed(state, rules, rnd.slot, resolved))
     return _result(before, state, found, given)
 
@@ -91,6 +92,23 @@ def _learn(
     key = pool_key(given.slot)
     pools = audit.updated(state.pools.get(key, {}), found, given.rules, frozen)
     return replace(state, pools={**state.pools, key: pools}, slots=state.slots + 1)
+
+
+def _refer(state: FoldState, rnd: ClosedRound, rules: FoldRules) -> FoldState:
+    """Answers join the references, unless an open incident is where they come from."""
+    suspect = {t for item in state.incidents.values() for t in item.incident.targets}
+    grown = novelty.learned(rnd, state.references, rules.versions, suspect)
+    return replace(state, references=grown)
+
+
+def _count_users(before: FoldState, state: FoldState, found: Mapping[str, Cell]) -> FoldState:
+    """The round that raised an alarm is the first whose users the incident counts."""
+    fresh = {
+        key: tracking.with_users(item, found)
+        for key, item in state.incidents.items()
+        if key not in before.incidents
+    }
+    return replace(state, incidents={**state.incidents, **fresh}) if fresh else state
 
 
 def _feed_incidents(state: FoldState, found: Mapping[str, Cell], given: Terms) -> FoldState:
@@ -130,6 +148,7 @@ def _seen(target: TargetState, cell: Cell, slot: Slot) -> TargetState:
 def _result(before: FoldState, state: FoldState, found: Mapping[str, Cell], given: Terms) -> Folded:
     changed = {"fleet", f"pool/{pool_key(given.slot)}"}
     changed.update(f"target/{key}" for key in found)
+    changed.update(f"reference/{key}" for key in found if key in state.references)
     changed.update(f"node/{given.rules.nodes[i].scope}" for i in _differing(before, state))
     changed.update(f"incident/{key}" for key in {*before.incidents, *state.incidents})
     incidents = tuple(item.incident for _, item in sorted(state.incidents.items()))

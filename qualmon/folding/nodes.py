@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qualmon.folding.evidence import Cell, Flags, Terms
-from qualmon.folding.rules import FoldRules
+from qualmon.folding.evidence import Cell, Terms
+from qualmon.folding.rules import Flags, FoldRules
 from qualmon.folding.state import FoldState
 from qualmon.stats import esr
 from qualmon.stats.esr import Floats, Masses
@@ -33,8 +33,9 @@ class Bets:
 def factors(node: Node, cells: Mapping[str, Cell], given: Terms) -> Bets | None:
     """Bets of a round on one node; None when the round asked none of its targets.
 
-    A proven bound holds answer by answer, so its bets multiply. Otherwise the answers of one
-    platform and round may share a shock: they are averaged into one bet.
+    A proven bound holds answer by answer, so its bets multiply; on channels that tell one
+    serving state from another, user by user. Otherwise the answers of one platform and round
+    may share a shock: they are averaged into one bet.
     """
     present = [cells[target] for target in node.targets if target in cells]
     if not present:
@@ -52,18 +53,32 @@ def factors(node: Node, cells: Mapping[str, Cell], given: Terms) -> Bets | None:
     return Bets(events, tokens, watched, token_watched)
 
 
+_Parts = dict[tuple[str, ...], tuple[Floats, Floats]]
+
+
 def _shared(present: Iterable[Cell], given: Terms) -> list[Floats]:
-    """Per platform, one bet a channel on the mean of the answers without a proven bound."""
-    groups: dict[str, tuple[Floats, Floats]] = {}
+    """One bet a channel on the mean of answers that may share a state: those of a platform
+    where the bound is not proven, and those of a user where bets are by user."""
+    platforms: _Parts = {}
+    users: _Parts = {}
     for cell in present:
-        loose = ~cell.trusted & (cell.answers > 0)
-        if loose.any():
-            n, bad = groups.get(cell.platform, (0.0, 0.0))
-            groups[cell.platform] = (n + cell.answers * loose, bad + cell.bad * loose)
+        _add(platforms, (cell.platform,), cell.answers, cell.bad, ~cell.trusted)
+        for who, (answers, bad) in cell.users.items():
+            _add(users, (cell.platform, who), answers, bad, cell.trusted)
+    return [*_means(platforms, given.working), *_means(users, given.proven)]
+
+
+def _add(parts: _Parts, key: tuple[str, ...], answers: Floats, bad: Floats, rows: Flags) -> None:
+    if (rows & (answers > 0)).any():
+        n, wrong = parts.get(key, (0.0, 0.0))
+        parts[key] = (n + answers * rows, wrong + bad * rows)
+
+
+def _means(parts: _Parts, bound: Floats) -> list[Floats]:
     eps = np.asarray(EPS_GRID)
     result = []
-    for _, (n, bad) in sorted(groups.items()):
-        ratio = np.where(n > 0, bad / np.maximum(n, 1.0) / given.working, 1.0)
+    for _, (n, bad) in sorted(parts.items(), key=lambda item: item[0]):
+        ratio = np.where(n > 0, bad / np.maximum(n, 1.0) / bound, 1.0)
         result.append((1.0 - eps) + eps * ratio[:, None])
     return result
 

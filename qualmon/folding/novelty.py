@@ -16,11 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
+from qualmon.scorers.channels import CHANNELS
 from qualmon.types import ClosedRound, Score, ScoredMember
 
 #: Category channel -> the event channel that is derived from it.
-DERIVED: Mapping[str, str] = {"draw.token": "novelty.token"}
+DERIVED: Mapping[str, str] = MappingProxyType(
+    {info.derived_from: info.name for info in CHANNELS.values() if info.derived_from}
+)
 
 MIN_SESSIONS = 30
 MIN_ROUNDS = 5
@@ -50,14 +54,13 @@ def key_of(suite: str, probe: str, channel: str) -> str:
     return f"{suite}/{probe}/{channel}"
 
 
-def ready_probes(references: Mapping[str, Reference], suite: str, channel: str) -> frozenset[str]:
-    """Probes of a suite whose reference on one target is in use for a derived channel."""
-    sources = [source for source, derived in DERIVED.items() if derived == channel]
+def unready(references: References, suite: str, target: str, probe: str) -> frozenset[str]:
+    """Derived channels that cannot yet judge a probe's answers on a target."""
+    found = references.get(target, {})
     return frozenset(
-        key.split("/", 2)[1]
-        for key, reference in references.items()
-        for source in sources
-        if reference.ready and key.startswith(f"{suite}/") and key.endswith(f"/{source}")
+        channel
+        for source, channel in DERIVED.items()
+        if not found.get(key_of(suite, probe, source), Reference()).ready
     )
 
 

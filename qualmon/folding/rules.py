@@ -13,7 +13,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from qualmon.incidents import DIFFERENCE_FAMILIES
 from qualmon.stats.esr import Floats
 from qualmon.stats.grids import DROP_GRID, EPS_GRID
 from qualmon.stats.hierarchy import channel_weights, node_weights
@@ -24,6 +26,9 @@ from qualmon.types import ChannelInfo, Node, Target, family_of
 EVENT_LEVEL = 100.0
 #: Per-token bets treat a missing answer as this many tokens without evidence.
 MISSING_TOKENS = 128
+
+
+Flags = NDArray[np.bool_]
 
 
 class Rows(NamedTuple):
@@ -56,6 +61,7 @@ class FoldRules:
     burn_in: float
     clean_for: float
     recovery_alpha: float
+    page_on_change: bool = False
 
     @cached_property
     def channels(self) -> tuple[str, ...]:
@@ -82,6 +88,12 @@ class FoldRules:
         """A family's channels in the order of its rows, events first; none if unknown."""
         rows = self.rows.get(family, Rows((), ()))
         return (*(self.events[i] for i in rows.events), *(self.tokens[i] for i in rows.tokens))
+
+    @cached_property
+    def by_user(self) -> Flags:
+        """Event channels on which a user's answers of a round are one bet, shape (events,):
+        where a fault serves some users differently, their answers go bad together."""
+        return np.array([family_of(c) in DIFFERENCE_FAMILIES for c in self.events], dtype=np.bool_)
 
     @cached_property
     def place(self) -> Mapping[str, int]:

@@ -190,7 +190,16 @@ def _counted(item: OpenIncident, cells: Mapping[str, Cell]) -> OpenIncident:
         if sizing and target in windows and item.channel in cell.counts:
             n, h = cell.judged(item.channel)
             windows[target] = tuple((a + n, b + h) for a, b in windows[target])
-    mine = [cell for target, cell in cells.items() if target in item.incident.targets]
+    return with_users(replace(item, windows=windows), cells)
+
+
+def with_users(item: OpenIncident, cells: Mapping[str, Cell]) -> OpenIncident:
+    """Counts the identities that a round asked on the incident's main channel, and the bad."""
+    mine = [
+        cell
+        for target, cell in cells.items()
+        if target in item.incident.targets and item.channel in cell.counts
+    ]
     incident = replace(
         item.incident,
         identities_observed=item.incident.identities_observed
@@ -198,7 +207,7 @@ def _counted(item: OpenIncident, cells: Mapping[str, Cell]) -> OpenIncident:
         identities_bad=item.incident.identities_bad
         + len({who for cell in mine for who in cell.bad_identities}),
     )
-    return replace(item, windows=windows, incident=incident)
+    return replace(item, incident=incident)
 
 
 def moved(
