@@ -10,6 +10,7 @@
     │   ├── StoreError                    the store cannot be used
     │   │   ├── StoreSchemaError          schema and program do not fit
     │   │   ├── StoreCorruptError         the file is damaged
+    │   │   ├── StateUnreadableError      the fold's rows are another version's, or damaged
     │   │   ├── StaleFenceError           another worker holds the slot
     │   │   └── FoldMovedError            another folder moved the cursor
     │   ├── PortInUseError
@@ -99,6 +100,12 @@ class StoreCorruptError(StoreError):
     """The store's file is damaged."""
 
     remedy = "Restore it from a backup, or move it away to start an empty one"
+
+
+class StateUnreadableError(StoreError):
+    """The fold's state in the store cannot be read."""
+
+    remedy = "Run `qualmon db rebuild`, which computes it anew from the log"
 
 
 class StaleFenceError(StoreError):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from qualmon.errors import UsageError
+from qualmon.errors import StateUnreadableError, UsageError
 from qualmon.schedule.folder import Folder, drain
 from qualmon.storage import dialect
+from qualmon.storage.lock import sole_service
 from qualmon.storage.open import open_store
 from qualmon.storage.store import SqlStore
 
@@ -17,30 +18,39 @@ from qualmon.storage.store import SqlStore
 def rebuild(url: str, *, keep: bool = True) -> dict[str, Any]:
     """Rebuilds the store at `url`; with keep=False a copy of it, leaving it untouched.
 
-    Returns {"rounds", "equal"}: equal means byte for byte. Stop the service first when
-    keeping. Raises StoreError, and UsageError for a store that is not a file.
+    Returns {"rounds", "equal"}: equal means byte for byte. Keeping needs the store for itself,
+    a copy may be taken from under a running service. Raises StoreError, and UsageError for a
+    store that is not a file.
     """
-    if keep:
-        store = open_store(url, create=False)
-        try:
+    store = open_store(url, create=False)
+    try:
+        if not keep:
+            return _rebuilt_copy(url)
+        with sole_service(url):
             return _rebuilt(store)
-        finally:
-            store.dispose()
-    path = dialect.file_of(dialect.parse_url(url))
+    finally:
+        store.dispose()
+
+
+def _rebuilt_copy(url: str) -> dict[str, Any]:
+    parsed = dialect.parse_url(url)
+    path = dialect.file_of(parsed)
     if path is None:
         raise UsageError(f"{url} is no file", remedy="--verify works on SQLite files")
     with tempfile.TemporaryDirectory(prefix="qualmon-rebuild-") as folder:
         copy = Path(folder) / path.name
-        for suffix in ("", "-wal"):
-            source = path.with_name(path.name + suffix)
-            if source.exists():
-                shutil.copy(source, copy.with_name(copy.name + suffix))
+        try:
+            dialect.copy_file(path, copy)
+        except dialect.DRIVER_ERRORS as error:
+            raise dialect.translate(error, parsed) from error
         return rebuild(f"sqlite:///{copy}")
 
 
 def _rebuilt(store: SqlStore) -> dict[str, Any]:
-    # What a crash left closed but unfolded belongs to the log: fold it before comparing.
-    drain(Folder(store))
+    # What a crash left closed but unfolded belongs to the log: fold it before comparing. A
+    # state that cannot be read is compared as it is, and replaced.
+    with contextlib.suppress(StateUnreadableError):
+        drain(Folder(store))
     before = store.dump_state()
     store.clear_fold()
     rounds = len(drain(Folder(store)))

@@ -35,6 +35,7 @@ from qualmon.sandbox import PythonCompiler
 from qualmon.schedule.folder import Folder, epoch_rules
 from qualmon.schedule.slots import SlotBook
 from qualmon.sinks.probe_metrics import ProbeMetrics
+from qualmon.storage.lock import sole_service
 from qualmon.storage.open import open_store
 from qualmon.storage.store import SqlStore
 from qualmon.storage.writer import AsyncStore
@@ -78,13 +79,12 @@ class Service:
         since: slots before this Unix time are not owed by streams without history.
         batch_seconds: how long a write may wait for company. Raises StoreError, UsageError.
         """
-        store = open_store(config.store)
-        try:
+        async with contextlib.AsyncExitStack() as stack:
+            store = open_store(config.store)
+            stack.callback(store.dispose)
+            stack.enter_context(sole_service(config.store))
             rules = _record_epoch(store, config, clock.now())
-            async with contextlib.AsyncExitStack() as stack:
-                yield await _assemble(stack, config, clock, store, rules, since, batch_seconds)
-        finally:
-            store.dispose()
+            yield await _assemble(stack, config, clock, store, rules, since, batch_seconds)
 
     async def fold_ready(self, *, publish: bool = True) -> list[Folded]:
         """Folds every round that is closed and shows the result. Raises what the store raises."""

@@ -6,11 +6,11 @@ fold is in the log: rounds, the epoch each slot was planned under, and people's 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import NamedTuple, Protocol
 
-from qualmon.errors import StoreError
+from qualmon.errors import StateUnreadableError, StoreError
 from qualmon.folding.epochs import closed, migrated
 from qualmon.folding.fold import Folded, fold, transitions
 from qualmon.folding.rules import FoldRules
@@ -107,10 +107,16 @@ class Folder:
         rows, self._cursor = self._store.load_state()
         self._standing = None
         if EPOCH_ROW in rows:
+            self._standing = self._resumed(rows)
+        self._started = True
+
+    def _resumed(self, rows: Mapping[str, bytes]) -> _Standing:
+        try:
             epoch = int(rows[EPOCH_ROW])
             rules = self._rules_of(epoch)
-            self._standing = _Standing(epoch, rules, load(rows, rules))
-        self._started = True
+            return _Standing(epoch, rules, load(rows, rules))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise StateUnreadableError(f"{type(error).__name__} {error}") from error
 
     def step(self) -> Folded | Slot | None:
         """Folds the next closed round and commits it; a missed slot is passed over.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,9 @@ def make_engine(url: sa.URL, *, busy_timeout: float, foreign_keys: bool) -> sa.E
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver must not begin transactions by itself
         connection.execute(f"PRAGMA busy_timeout={int(busy_timeout * 1000)}")
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+        # The mode is written into the file: another program's stays as it is.
+        if mode != "wal" and _may_be_ours(connection):
             connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(f"PRAGMA foreign_keys={int(foreign_keys)}")
@@ -75,6 +78,17 @@ def make_engine(url: sa.URL, *, busy_timeout: float, foreign_keys: bool) -> sa.E
     sa.event.listen(engine, "connect", set_up)
     sa.event.listen(engine, "begin", begin)
     return engine
+
+
+def _may_be_ours(connection: sqlite3.Connection) -> bool:
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return not tables or ("alembic_version",) in tables
+
+
+def copy_file(path: Path, goal: Path) -> None:
+    """Copies a store as of one moment, also while others write to it. Raises sqlite3.Error."""
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(goal)) as copy:
+        source.backup(copy)
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:

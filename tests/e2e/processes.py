@@ -160,6 +160,19 @@ def wait_until(wanted: Any, what: str, seconds: float = PATIENCE) -> Any:
     return found
 
 
+def proven(url: str) -> bool:
+    """Whether a service trusts every channel with a declared bound on every target."""
+    found = httpx.get(f"{url}/api/v1/targets", timeout=PATIENCE).json()["targets"]
+    judged = [c for t in found for c in t["channels"] if c["channel"].startswith("script.")]
+    return len(judged) == 3 * len(found) and all(channel["proven"] for channel in judged)
+
+
+def incidents(url: str) -> list[dict[str, Any]]:
+    """What a service knows."""
+    answer = httpx.get(f"{url}/api/v1/incidents", timeout=PATIENCE)
+    return list(answer.json()["incidents"])
+
+
 def probes(count: int = 4, channels: Sequence[str] = CHANNELS) -> list[dict[str, Any]]:
     """Short questions, which the simulator answers with Latin babble."""
     return [

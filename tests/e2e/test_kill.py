@@ -68,6 +68,8 @@ def test_twenty_kills(tmp_path: Path, record_property: Any) -> None:
     print(told)
     assert accepted <= calls <= accepted + in_flight
     _nothing_lost(database)
+    for log in ("sim.log", "run.log"):
+        assert "Traceback" not in (tmp_path / log).read_text(), log
 
 
 def _one_life(config: Path, seconds: float, *, wait: bool) -> None:

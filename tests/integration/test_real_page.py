@@ -10,8 +10,18 @@ from typing import Any
 
 import httpx
 import pytest
-from processes import Fleet, fleet, qualmon, service, targets, wait_until, write_config
-from servers import AlertingStack, free_port, get_json, need
+from processes import (
+    Fleet,
+    fleet,
+    incidents,
+    proven,
+    qualmon,
+    service,
+    targets,
+    wait_until,
+    write_config,
+)
+from servers import AlertingStack, free_port, need
 
 pytestmark = pytest.mark.integration
 
@@ -42,10 +52,6 @@ class Watched:
         wait_until(lambda: proven(self.url), "all bounds proven")
         self.fleet.plant(FAULT)
 
-    def incidents(self) -> list[dict[str, Any]]:
-        """What the service knows."""
-        return list(get_json(f"{self.url}/api/v1/incidents")["incidents"])
-
 
 @pytest.fixture
 def watched(
@@ -65,13 +71,6 @@ def rules(url: str) -> str:
     done = qualmon("rules", "--external-url", url, "--stale-after", "20s", *options)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def proven(url: str) -> bool:
-    """Whether the service trusts every channel with a declared bound on every target."""
-    found = get_json(f"{url}/api/v1/targets")["targets"]
-    judged = [c for t in found for c in t["channels"] if c["channel"].startswith("script.")]
-    return len(judged) == 3 * len(found) and all(channel["proven"] for channel in judged)
 
 
 def promtool(*words: str, text: bytes = b"") -> list[str]:
@@ -117,7 +116,7 @@ def test_a_fault_pages_with_its_place_and_resolves(watched: Watched, tmp_path: P
         assert incident in page(f"{url}/")
         exposed = httpx.get(f"{url}/metrics").content
         assert promtool("check", "metrics", text=exposed) == [KNOWN_LINT]
-        wait_until(lambda: watched.incidents()[0]["hits"] >= 20, "twenty bad answers")
+        wait_until(lambda: incidents(watched.url)[0]["hits"] >= 20, "twenty bad answers")
 
         watched.fleet.plant()
         ended = stack.webhook.wait(is_alert(PAGE, "resolved"), 60)
@@ -125,7 +124,7 @@ def test_a_fault_pages_with_its_place_and_resolves(watched: Watched, tmp_path: P
         known = [ratio(ended["annotations"][name]) for name in ("share_low", "share", "share_high")]
         assert known == sorted(known)
         assert pages(stack) == [(s, fired["fingerprint"]) for s in ("firing", "resolved")]
-        assert [found["id"] for found in watched.incidents()] == [incident]
+        assert [found["id"] for found in incidents(watched.url)] == [incident]
         assert running.stop() == 0
 
 
@@ -148,7 +147,7 @@ def test_a_killed_service_keeps_its_page(watched: Watched) -> None:
     assert [sample["value"][1] for sample in held] == ["2"]
     with service(watched.config):
         stack.webhook.wait(is_alert("QualmonDown", "resolved"), 30)
-        known = watched.incidents()
+        known = incidents(watched.url)
         assert [(found["id"], found["level"]) for found in known] == [
             (fired["labels"]["incident"], "firing")
         ]
