@@ -148,25 +148,28 @@ def faulty(targets: Iterable[str], share: float, onset: float, until: float = fl
 def proven(rules: FoldRules, suites: Sequence[str] = ("core",)) -> FoldState:
     """No evidence yet, every channel known to every target, every bound long proven."""
     keys = sorted(rules.platforms)
-    answers = 100_000
     models = sorted({key.rsplit("/", 2)[0] for key in keys})
     pools = {
-        f"{suite}/{model}": {
-            channel: Pool(
-                n=answers,
-                rounds=answers,
-                probes={f"p{i}": (answers // PROMPTS, 0) for i in range(PROMPTS)},
-                targets={key: (answers, 0) for key in keys if key.startswith(f"{model}/")},
-                status="proven",
-                trusted=tuple(key for key in keys if key.startswith(f"{model}/")),
-            )
-            for channel in rules.events
-        }
+        f"{suite}/{model}": dict.fromkeys(
+            rules.events, _long_proven([key for key in keys if key.startswith(f"{model}/")])
+        )
         for suite in suites
         for model in models
     }
     known = TargetState(silent=dict.fromkeys(rules.channels, 0))
     return replace(initial(rules), pools=pools, targets=dict.fromkeys(keys, known))
+
+
+def _long_proven(targets: Sequence[str]) -> Pool:
+    each = PROMPTS * 1000
+    return Pool(
+        n=each * len(targets),
+        probes={f"p{i}": (1000 * len(targets), 0) for i in range(PROMPTS)},
+        targets=dict.fromkeys(targets, (each, 0)),
+        rounds=1000,
+        status="proven",
+        trusted=tuple(targets),
+    )
 
 
 @dataclass
