@@ -57,10 +57,11 @@ def demo(
 ) -> None:
     """Watch qualmon catch a fault in a simulated fleet: about a minute, nothing to configure."""
     import asyncio
+    from functools import partial
 
     from qualmon.cli.demo_plan import DemoPlan
     from qualmon.cli.demo_run import run_demo
-    from qualmon.cli.demo_screen import make_screen, report
+    from qualmon.cli.demo_screen import make_screen, print_json, report
 
     if not 0 <= onset <= 365 * 86400.0:
         raise UsageError(f"onset {onset!r}", remedy="Give seconds from 0 to 31536000 (a year)")
@@ -75,13 +76,8 @@ def demo(
     )
     tune_collector()
     with make_screen(plan, quiet=as_json) as screen:
-        result = asyncio.run(run_demo(plan, screen, port=port, keep=keep and as_json))
-        if not as_json:
-            report(result, plan)
-    if as_json:
-        import json
-
-        typer.echo(json.dumps(result, indent=2))
+        told = print_json if as_json else partial(report, plan)
+        result = asyncio.run(run_demo(plan, screen, told, port=port, keep=keep))
     caught = all(f["detected_at"] is not None and f["node_correct"] for f in result["faults"])
     if not caught or result["false_pages"] or result["false_tickets"]:
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,6 +46,10 @@ class Screen(Protocol):
 
     def progress(self, hours: float, requests: int, incidents: Sequence[Incident]) -> None:
         """A round was folded; hours on the virtual clock."""
+        ...
+
+    def done(self) -> None:
+        """There is nothing more to show; what follows is printed below."""
         ...
 
 
@@ -91,8 +95,18 @@ def is_hit(incident: Incident, plan: DemoPlan) -> bool:
     return later and bool(plan.targets.intersection(incident.targets))
 
 
-async def run_demo(plan: DemoPlan, screen: Screen, *, port: int, keep: bool) -> dict[str, Any]:
-    """Runs the demo and returns its result (contract of `demo --json`)."""
+async def run_demo(
+    plan: DemoPlan,
+    screen: Screen,
+    tell: Callable[[Mapping[str, Any]], None],
+    *,
+    port: int,
+    keep: bool,
+) -> dict[str, Any]:
+    """Runs the demo, tells its result (contract of `demo --json`) and returns it.
+
+    With `keep` the pages are served on until the process is interrupted.
+    """
     started = time.monotonic()
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qualmon-demo-")))
@@ -109,6 +123,8 @@ async def run_demo(plan: DemoPlan, screen: Screen, *, port: int, keep: bool) -> 
         screen.serving(address)
         watch = await _drive(plan, service, clock, screen, fleet.origin)
         result = _result(plan, service, watch, time.monotonic() - started)
+        screen.done()
+        tell(result)
         if keep:
             screen.stage(f"serving {address} until Ctrl-C")
             await asyncio.Event().wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,9 @@ class Silent:
     def progress(self, hours: float, requests: int, incidents: Sequence[Incident]) -> None:
         """Ignored."""
 
+    def done(self) -> None:
+        """Nothing was shown."""
+
 
 class Plain:
     """One line whenever something changes."""
@@ -54,6 +58,9 @@ class Plain:
                 self._open[incident.id] = said
                 self.stage(f"hour {hours:.2f}, {requests} requests: {incident.id} {said}")
 
+    def done(self) -> None:
+        """What was printed stays."""
+
 
 class Terminal:
     """A progress bar on the virtual clock and the open incidents, redrawn in place."""
@@ -73,7 +80,9 @@ class Terminal:
         )
 
     def stage(self, text: str) -> None:
-        """Names the stage beside the bar."""
+        """Names the stage beside the bar, or in a line of its own when the bar is gone."""
+        if not self.live.is_started:
+            self.live.console.print(text, markup=False)
         self._bar.update(self._task, description=text)
 
     def serving(self, address: str) -> None:
@@ -84,6 +93,10 @@ class Terminal:
         """Moves the bar."""
         self._incidents = incidents
         self._bar.update(self._task, completed=hours, requests=requests)
+
+    def done(self) -> None:
+        """Leaves the last picture where it is."""
+        self.live.stop()
 
     def _draw(self) -> Group:
         head = Text(f"qualmon demo   pages and metrics: {self._address or '...'}", style="bold")
@@ -119,7 +132,12 @@ def make_screen(plan: DemoPlan, *, quiet: bool) -> Iterator[Screen]:
         yield Plain(console)
 
 
-def report(result: Mapping[str, Any], plan: DemoPlan) -> None:
+def print_json(result: Mapping[str, Any]) -> None:
+    """The result for programs."""
+    print(json.dumps(result, indent=2), flush=True)
+
+
+def report(plan: DemoPlan, result: Mapping[str, Any]) -> None:
     """The last word of a demo for people."""
     console = Console(highlight=False, soft_wrap=True)
     console.print()

@@ -10,14 +10,18 @@ from qualmon import incidents as rulebook
 from qualmon.folding import attribution
 from qualmon.folding.nodes import family_masses
 from qualmon.folding.rules import FoldRules
-from qualmon.folding.state import FoldState, OpenIncident, TargetState
+from qualmon.folding.state import FoldState, OpenIncident
 from qualmon.folding.tracking import bound_of
+from qualmon.stats.blocks import since
 from qualmon.stats.esr import Floats
 from qualmon.stats.share import likeliest, plausible, share
-from qualmon.types import Incident, Slot, family_of
+from qualmon.types import Incident, Slot
 
-#: A family counts as a symptom from this part of the budget's line on.
+#: A family is a symptom from this part of the budget's line on, or with two bad answers that
+#: are this many times what its bound allows. It counts as quiet after so many answers.
 SYMPTOM_PART = 0.01
+SYMPTOM_EXCESS = 5.0
+SYMPTOM_ANSWERS = 30
 
 
 def assessed(
@@ -28,16 +32,17 @@ def assessed(
     result = {}
     for key, item in sorted(state.incidents.items()):
         shown = _shown(item, state, rules, masses, slot)
-        signal = "recovered" if key in ended else _signal(item, rules, slot)
+        signal = "recovered" if key in ended else _signal(item, rules)
         level = rulebook.advance(shown.level, signal)
         over = slot.due if level == "ok" else None
         result[key] = replace(item, incident=replace(shown, level=level, resolved_at=over))
     return result
 
 
-def _signal(item: OpenIncident, rules: FoldRules, slot: Slot) -> rulebook.Signal:
+def _signal(item: OpenIncident, rules: FoldRules) -> rulebook.Signal:
     enough = item.recovery.evidence >= 1.0 / rules.recovery_alpha
-    if enough and slot.due - item.recovery.since >= rules.clean_for:
+    # Up to the last answers, not to now: silence is no health.
+    if enough and item.recovery.last - item.recovery.since >= rules.clean_for:
         return "recovered"
     if enough:
         return "recovering"
@@ -87,6 +92,8 @@ def _reasons(
 ) -> tuple[str, ...]:
     support = {(probe, due) for probe, due, proven in item.support if proven or not item.provable}
     doubtful = () if item.provable else item.doubtful
+    # A bet on tokens has no share of answers; its evidence speaks for itself.
+    low = 1.0 if item.channel in rules.tokens else low
     refuted = [channel for channel in doubtful if _is_refuted(state, item, channel)]
     return rulebook.ticket_reasons(
         burning_in=slot.due - rules.started < rules.burn_in,
@@ -111,16 +118,30 @@ def _is_refuted(state: FoldState, item: OpenIncident, channel: str) -> bool:
 def _fired(
     item: OpenIncident, state: FoldState, rules: FoldRules, masses: Mapping[str, Floats]
 ) -> dict[str, bool]:
-    """Every family that can be judged where the incident is, and whether it speaks there."""
-    index = rules.place[item.incident.scope]
-    judged = {
-        family_of(channel)
-        for target in item.incident.targets
-        for channel in state.targets.get(target, TargetState()).silent
-    }
+    """Every family that had its say where the incident is, and whether it speaks there.
+
+    A family that was asked too little since the onset to have shown a fault is left out.
+    """
+    index, start = rules.place[item.incident.scope], min(item.starts)
     line = SYMPTOM_PART * rules.budget_hours
-    return {
-        family: family in item.tally or bool(masses[family][index] >= line)
-        for family in rules.families
-        if family in judged or family in item.tally
-    }
+    found = {}
+    for family in rules.families:
+        counts = [_counts(item, state, channel, start) for channel in rules.channels_of(family)]
+        loud = family in item.tally or bool(masses[family][index] >= line)
+        spoke = any(
+            hits > max(1.0, SYMPTOM_EXCESS * n * bound_of(channel, rules))
+            for (n, hits), channel in zip(counts, rules.channels_of(family), strict=True)
+        )
+        if loud or spoke or max((n for n, _ in counts), default=0) >= SYMPTOM_ANSWERS:
+            found[family] = loud or spoke
+    return found
+
+
+def _counts(item: OpenIncident, state: FoldState, channel: str, start: float) -> tuple[int, int]:
+    """(answers, hits) of a channel where the incident is, since the likely onset."""
+    parts = [
+        since(state.targets[target].blocks.get(channel, ()), start)
+        for target in item.incident.targets
+        if target in state.targets
+    ]
+    return sum(n for n, _ in parts), sum(hits for _, hits in parts)

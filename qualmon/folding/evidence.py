@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qualmon.folding.novelty import DERIVED, unready
-from qualmon.folding.rules import EVENT_LEVEL, MISSING_TOKENS, Flags, FoldRules
+from qualmon.folding.rules import EVENT_LEVEL, MISSING_TOKENS, SUPPORT_LEVEL, Flags, FoldRules
 from qualmon.folding.state import FoldState, Hit, Pool, TargetState
 from qualmon.stats import bets
 from qualmon.stats.bounds import upper_limit
@@ -72,6 +72,13 @@ def is_hit(score: Score) -> bool:
     if not isinstance(score.value, int | float):
         return False
     return score.value >= (EVENT_LEVEL if score.kind == "e_value" else 1.0)
+
+
+def is_support(score: Score) -> bool:
+    """True for an e-value that speaks against the null at all: many of them make an alarm,
+    though few or none alone is a hit."""
+    leans = isinstance(score.value, int | float) and score.value >= SUPPORT_LEVEL
+    return score.kind == "e_value" and leans
 
 
 def pool_key(slot: Slot) -> str:
@@ -190,9 +197,10 @@ def _users(
         return {}
     bad = Counter((hit.observation, hit.channel) for hit in hits)
     users: dict[str, tuple[Floats, Floats]] = {}
+    nothing = np.zeros(len(rows))
     for member in members:
         who = member.member
-        n, wrong = users.get(who.identity, (0.0, 0.0))
+        n, wrong = users.get(who.identity, (nothing, nothing))
         missed = [bad[who.id, channel] for channel in given.rules.events]
         users[who.identity] = (n + _fed(member, given) * rows, wrong + np.array(missed) * rows)
     return users
@@ -229,8 +237,9 @@ def _judged(members: Sequence[ScoredMember], given: Terms) -> _Judged:
             bad, by_probe = is_hit(score), result.counts.setdefault(channel, {})
             n, hits = by_probe.get(probe, (0, 0))
             by_probe[probe] = (n + 1, hits + bad)
-            if bad:
+            if bad or is_support(score):
                 result.hits.append(_hit(member, channel, given))
+            if bad:
                 result.guilty.add(member.member.identity)
     return result
 

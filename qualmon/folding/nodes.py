@@ -70,7 +70,7 @@ def _shared(present: Iterable[Cell], given: Terms) -> list[Floats]:
 
 def _add(parts: _Parts, key: tuple[str, ...], answers: Floats, bad: Floats, rows: Flags) -> None:
     if (rows & (answers > 0)).any():
-        n, wrong = parts.get(key, (0.0, 0.0))
+        n, wrong = parts.get(key, (np.zeros(len(rows)), np.zeros(len(rows))))
         parts[key] = (n + answers * rows, wrong + bad * rows)
 
 
