@@ -36,6 +36,7 @@ def snapshot(
         evidence=evidence,
         channels=channels,
         budget_hours=rules.budget_hours,
+        burn_in_until=rules.started + rules.burn_in,
     )
 
 
