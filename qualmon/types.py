@@ -475,6 +475,7 @@ class ChannelStatus:
     last_at: float
     proven: bool
     kind: ScoreKind = "event"
+    alarms: bool = True  # whether the channel can open an incident at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -520,7 +521,7 @@ class FleetSnapshot:
         models = {target.key: target.model for target in self.targets}
         found: dict[tuple[str, str], bool] = {}
         for status in self.channels:
-            if status.target in models:
+            if status.target in models and status.alarms:
                 key = (models[status.target], status.channel)
                 found[key] = found.get(key, True) and status.proven
         return found

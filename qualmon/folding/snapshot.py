@@ -55,6 +55,7 @@ def _channels(target: Target, state: FoldState, rules: FoldRules, at: float) -> 
                 last_at=seen.last_at.get(channel, 0.0),
                 proven=channel in rules.tokens or _proven(state, target, channel),
                 kind="e_value" if channel in rules.tokens else "event",
+                alarms=channel in rules.channels,
             )
         )
     return result
