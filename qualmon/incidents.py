@@ -81,7 +81,8 @@ CHANGE_REASON: Final = (
     "all users there get different answers and no quality family is worse: a change to accept"
 )
 
-#: A page needs hits at this many distinct (prompt, round) and prompts (statistics A.6).
+#: A page needs hits at this many distinct (prompt, round) and prompts (docs/statistics.md,
+#: "From alarm to page").
 MIN_SUPPORT: Final = 3
 MIN_PROMPTS: Final = 2
 

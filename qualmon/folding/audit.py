@@ -1,4 +1,4 @@
-"""The audit of declared bounds: unproven, proven, refuted (statistics A.3, A.6).
+"""The audit of declared bounds: unproven, proven, refuted; docs/statistics.md, "Proof of a bound".
 
 A bound is proven once the pooled answers of a suite and model put its rate below the declared
 one, over 30 rounds at least, while no probe stood out and no platform's bad answers came
@@ -17,7 +17,7 @@ from qualmon.folding.state import Pool
 from qualmon.stats.bounds import refuted, stands_out, upper_limit
 
 #: Rounds without a burst that a proof takes: answers of one round may share their state, so
-#: that many answers of few rounds prove little (statistics A.17: 30 sessions).
+#: that many answers of few rounds prove little (docs/statistics.md, "Proof of a bound").
 PROOF_ROUNDS = 30
 #: Error of the sequence that refutes a bound: a true bound is refuted once in a hundred lives.
 REFUTE_ALPHA = 0.01

@@ -3,7 +3,8 @@
 A node keeps its masses while its members stay the same, a channel while its bound is not
 raised; new weights act on new drift only, so no mass rises by configuration. A probe whose
 version changed takes its answers out of the audit of bounds, and nothing else: dropping
-evidence at every version bump would hide small faults for ever (statistics A.12).
+evidence at every version bump would hide small faults for ever (docs/statistics.md, "Masses
+and the budget").
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ from qualmon.types import ClosedRound, Score, ScoredMember, Slot
 
 #: Rounds asked in vain after which a channel counts as not offered by a target.
 SILENT_ROUNDS = 12
-#: Bounds below this are never used unless proven (statistics A.6).
+#: Bounds below this are never used unless proven (docs/statistics.md, "What multiplies and
+#: what is averaged").
 BOUND_FLOOR = 1e-4
 
 Counts = dict[str, dict[str, tuple[int, int]]]

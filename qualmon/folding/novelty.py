@@ -8,8 +8,8 @@ never becomes ready and never speaks.
 
 Catches: another model, pool or precision behind the same name, for a share of the sessions
 or all. Blind to: states whose answers the reference holds, and faults there from the start.
-Source: measured on real endpoints, a reference of 30 sessions gave no false alarm where one
-of 10 did (statistics A.17); Good 1953 for the chance of an unseen answer.
+Source: docs/statistics.md, "Novelty"; Good, Biometrika 40 (1953) for the chance of an unseen
+answer.
 """
 
 from __future__ import annotations
