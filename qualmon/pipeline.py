@@ -22,7 +22,7 @@ def score(
 
     sampler: the effective sampler settings (probe, then endpoint), with ``neutral: True``
     where the operator vouches for the rest. verdict: of the source that `code_to_check`
-    named. scorers: by family, the built-in ones unless plug-ins were added.
+    named. scorers: by family, the built-in ones unless told otherwise.
     Never raises on an answer: a channel that cannot judge has value None and a reason.
     Channels that the fold derives (novelty) are left out.
     """
@@ -38,7 +38,7 @@ def score(
 def _judged(scorer: Scorer, case: Case) -> dict[str, Score]:
     try:
         return {judged.channel: judged for judged in scorer.judge(case)}
-    except Exception as error:  # noqa: BLE001 - a plug-in's fault must not silence the others
+    except Exception as error:  # noqa: BLE001 - one scorer's fault must not silence the others
         detail = {"reason": f"scorer broken: {type(error).__name__}: {error}"[:500], "broken": True}
         return {info.name: Score(info.name, info.kind, None, detail) for info in scorer.channels}
 

@@ -1,8 +1,9 @@
 """Finds a plug-in by name: the built-in table of its kind first, then entry points.
 
-The table of a kind stands beside the kind (``qualmon.scorers.SCORERS``, ...). A package adds
-to kind ``scorer`` by an entry point of the group ``qualmon.scorers``, and so on. What cannot
-be loaded is an error: a monitor must not start without what its configuration names.
+The table of a kind stands beside the kind. Providers are found so: the built-in ones stand in
+``qualmon.providers.PROVIDERS``, and a package adds one by an entry point of the group
+``qualmon.providers``. What cannot be loaded is an error: a monitor must not start without what
+its configuration names.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ T = TypeVar("T")
 
 
 def find(kind: str, name: str, builtin: Mapping[str, T]) -> T:
-    """The plug-in called `name` of this kind (``scorer``, ``provider``, ``sink``, ...).
+    """The plug-in called `name` of this kind (``provider``).
 
     A built-in wins over an entry point of the same name.
     Raises: UnknownNameError where neither has the name; PluginError where the entry point

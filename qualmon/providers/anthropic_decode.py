@@ -1,6 +1,6 @@
 """What documents and events of Anthropic's Messages wire mean; pure.
 
-Lenient in what is accepted, exact in what is recorded (design: lawful but odd). Source:
+Lenient in what is accepted, exact in what is recorded. Source:
 https://platform.claude.com/docs/en/api/messages and .../build-with-claude/streaming
 """
 

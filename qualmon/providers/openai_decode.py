@@ -1,6 +1,6 @@
 """What documents and events of OpenAI's chat wire mean; pure.
 
-Lenient in what is accepted, exact in what is recorded (design: lawful but odd). Source:
+Lenient in what is accepted, exact in what is recorded. Source:
 https://platform.openai.com/docs/api-reference/chat
 """
 

@@ -2,8 +2,8 @@
 
 A family of channels is one entry of SCORERS; channels with a `derived_from` have no scorer, the
 fold makes them of another channel's history. To add a family, write a module with a `judge`
-function, describe its channels, and enter it here, or publish it as an entry point of the
-group ``qualmon.scorers`` (see qualmon.registry).
+function, describe its channels in `channels`, and enter it here. Scorers of other packages are
+not looked for: channels have to be in the one table that configuration, fold and metrics read.
 """
 
 from __future__ import annotations

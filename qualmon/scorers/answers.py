@@ -39,7 +39,7 @@ def judge(case: Case) -> Iterator[Score]:
     the limit ends every answer, and then what there is is judged. A refusal, or an empty
     answer that ended by itself, is wrong.
     Catches: wrong results of any cause. Blind to: a right answer for wrong reasons.
-    Source: design 8.7.
+    Source: postmortem of 2025-09, bugs 2 and 3.
     """
     expected = case.probe.expect.answer
     text = case.completion.text.strip()

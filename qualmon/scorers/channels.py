@@ -10,9 +10,12 @@ from qualmon.types import ChannelInfo
 
 _UNICODE: Final = "UAX #24 (Script_Extensions); postmortem of 2025-09, bug 2 (output corruption)"
 _RESTRICTION: Final = "UTS #39 (mixed-script detection), applied to one word"
-_REPORTED: Final = "design: the sampled token against its own reported log-probabilities"
+_REPORTED: Final = "the sampled token against its own reported log-probabilities"
 _TOP_K: Final = "postmortem of 2025-09, bug 3 (approximate top-k drops the most probable token)"
-_NO_LOGPROBS: Final = "design 8.7; stands in for token ranks where no log-probabilities are offered"
+_NO_LOGPROBS: Final = (
+    "postmortem of 2025-09, bugs 2 and 3; stands in for token ranks where no log-probabilities"
+    " are offered"
+)
 _FINISH: Final = "the wire protocol's finish reason"
 
 _TABLE: Final = (
@@ -137,7 +140,7 @@ _TABLE: Final = (
         null="covariate",
         catches="a shift between code, no code, several blocks, cut-off answers",
         blind_to="what the code does",
-        source="design 8.7",
+        source="postmortem of 2025-09, bug 2; what is no syntax error stays out of code.fail",
     ),
     ChannelInfo(
         name="copy.exact",
@@ -171,7 +174,7 @@ _TABLE: Final = (
         null="baselined",
         catches="another share of the answers to a choice prompt: sampler, precision, model, pool",
         blind_to="changes that keep the share of every answer",
-        source="statistics A.17 (frequencies of single-token draws)",
+        source="frequencies of single-token draws; docs/statistics.md, Novelty",
     ),
     ChannelInfo(
         name="novelty.token",
@@ -181,7 +184,7 @@ _TABLE: Final = (
         catches="an answer never seen in a frozen reference of at least 30 sessions of this probe"
         " on this target",
         blind_to="other shares of the answers that the reference holds; prompts with a free tail",
-        source="statistics A.17 (a bound of 1e-3 holds from 30 sessions on)",
+        source="docs/statistics.md, Novelty; Good, Biometrika 40 (1953)",
         derived_from="draw.token",
     ),
     ChannelInfo(

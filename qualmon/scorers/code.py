@@ -56,7 +56,7 @@ def judge(case: Case) -> Iterator[Score]:
     Only ``ok`` and ``fail`` are a verdict on the code; every other outcome leaves code.fail
     without a value, or else a lowered token limit would look like a syntax error.
     Catches: corrupted code. Blind to: code that compiles and is wrong.
-    Source: postmortem of 2025-09, bug 2; design 8.7.
+    Source: postmortem of 2025-09, bug 2 (syntax errors in code).
     """
     outcome, detail = _outcome(case)
     if outcome is None:

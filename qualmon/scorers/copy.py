@@ -42,7 +42,8 @@ def judge(case: Case) -> Iterator[Score]:
     that was cut off is not judged: a lowered token limit would look like a wrong copy. A refusal
     and an empty answer are wrong copies.
     Catches: foreign, dropped and replaced tokens; a lost place in the prompt; preambles.
-    Blind to: texts that the model cannot copy; cut-off answers. Source: design 8.7.
+    Blind to: texts that the model cannot copy; cut-off answers.
+    Source: postmortem of 2025-09, bugs 2 and 3; Myers, J. ACM 46 (1999), for the distance.
     """
     if case.probe.expect.copy_of is None:
         return _silent("the probe states no expect.copy_of")

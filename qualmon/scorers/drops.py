@@ -42,7 +42,7 @@ def judge_drop(case: Case) -> Score:
     but for at most one truncation, which is undone where the listed alternatives allow it.
     Output: e-value >= 0, saturated at 1e250.
     Catches: a dropped top token (approximate top-k). Blind to: logprobs after the fault.
-    Source: statistics 6 and A.14; postmortem of 2025-09, bug 3.
+    Source: docs/statistics.md, "Bets"; postmortem of 2025-09, bug 3.
     """
     truncation, found = truncation_of(case.sampler), case.positions
     if isinstance(truncation, str):

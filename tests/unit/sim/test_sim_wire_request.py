@@ -88,7 +88,7 @@ def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
 
 
 def test_nulls_and_neutral_values_are_lawful() -> None:
-    """Clients send explicit neutral settings (design: T=0 is the argmax)."""
+    """Clients send explicit neutral settings; T=0 is the argmax."""
     request = _read(
         temperature=None, n=1, frequency_penalty=0.0, presence_penalty=0, repetition_penalty=1.0,
         min_p=0.0, logit_bias={}, seed=None, stop=None, tools=None, top_k=-1, top_p=1,
