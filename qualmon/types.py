@@ -20,7 +20,7 @@ SlotState = Literal["due", "claimed", "closed", "missed"]
 #: fresh: new identities in every round; fixed: the same ones for ever.
 IdentityMode = Literal["fresh", "fixed"]
 
-#: Everything a request can come to (design: outcomes). Only "ok" is scored.
+#: Everything a request can come to. Only "ok" is scored.
 OUTCOMES = (
     "ok", "connect", "tls", "timeout_connect", "timeout_first_byte", "timeout_total", "reset",
     "redirect", "auth", "rate_limited", "overloaded", "client_error", "server_error",
