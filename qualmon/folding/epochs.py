@@ -2,9 +2,9 @@
 
 A node keeps its masses while its members stay the same, a channel while its bound is not
 raised; new weights act on new drift only, so no mass rises by configuration. A probe whose
-version changed takes its answers out of the audit of bounds, and nothing else: dropping
-evidence at every version bump would hide small faults for ever (docs/statistics.md, "Masses
-and the budget").
+version changed takes its answers out of the audit of bounds and its references with them, and
+nothing else: dropping evidence at every version bump would hide small faults for ever
+(docs/statistics.md, "Masses and the budget").
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from qualmon import incidents as rulebook
 from qualmon.folding import attribution, audit
+from qualmon.folding.novelty import Reference
 from qualmon.folding.rules import FoldRules
 from qualmon.folding.state import FoldState, OpenIncident, Pool, initial
 from qualmon.stats.bounds import upper_limit
@@ -38,7 +39,7 @@ def migrated(state: FoldState, old: FoldRules, new: FoldRules) -> FoldState:
         pools={key: _pools(key, pools, old, new) for key, pools in state.pools.items()},
         incidents=_incidents(state.incidents, old, new),
         hits=tuple(hit for hit in state.hits if hit.target in known),
-        references={k: found for k, found in state.references.items() if k in known},
+        references={k: _same(v, new) for k, v in state.references.items() if k in known},
         slots=state.slots,
     )
 
@@ -57,6 +58,16 @@ def closed(before: FoldState, after: FoldState, slot: Slot) -> tuple[Incident, .
         for key, item in sorted(before.incidents.items())
         if key not in after.incidents
     )
+
+
+def _same(found: Mapping[str, Reference], new: FoldRules) -> dict[str, Reference]:
+    """References to probes that are still asked as they were: they go before the next round is
+    judged, or every answer to an edited prompt would be news."""
+    return {
+        name: reference
+        for name, reference in found.items()
+        if reference.version == new.versions.get(name.rsplit("/", 1)[0], "")
+    }
 
 
 def _kept(

@@ -43,7 +43,7 @@ class Cell:
     bets of trusted event channels, shape (events, 10), ones elsewhere and where bets are by
     user; token_factor likewise, (tokens, 13). users: (answers, bad) by identity for the bets
     by user. asked: channels that its probes feed. counts: (answers judged, hits) by channel,
-    then by probe.
+    then by probe. bad_identities: those with a hit, by channel.
     """
 
     target: str
@@ -60,7 +60,7 @@ class Cell:
     hits: tuple[Hit, ...]
     users: Mapping[str, tuple[Floats, Floats]]
     identities: frozenset[str]
-    bad_identities: frozenset[str]
+    bad_identities: Mapping[str, frozenset[str]]
 
     def judged(self, channel: str) -> tuple[int, int]:
         """(answers, hits) of one channel over all probes."""
@@ -186,7 +186,7 @@ def _cell(target: str, members: Sequence[ScoredMember], past: TargetState, given
         hits=tuple(sorted(judged.hits)),
         users=_users(members, judged.hits, live & rules.by_user, given),
         identities=frozenset(member.member.identity for member in members),
-        bad_identities=frozenset(judged.guilty),
+        bad_identities={c: frozenset(who) for c, who in judged.guilty.items()},
     )
 
 
@@ -219,15 +219,15 @@ def _chosen(channels: Sequence[str], counts: NDArray[np.int64]) -> frozenset[str
 
 
 class _Judged(NamedTuple):
-    """Judgements by channel and probe, the bad ones, and the identities they came from."""
+    """Judgements by channel and probe, the bad ones, and by channel whom they came from."""
 
     counts: Counts
     hits: list[Hit]
-    guilty: set[str]
+    guilty: dict[str, set[str]]
 
 
 def _judged(members: Sequence[ScoredMember], given: Terms) -> _Judged:
-    result = _Judged({}, [], set())
+    result = _Judged({}, [], {})
     for member in members:
         probe = member.member.probe
         unfed = given.unfed[probe]
@@ -241,7 +241,7 @@ def _judged(members: Sequence[ScoredMember], given: Terms) -> _Judged:
             if bad or is_support(score):
                 result.hits.append(_hit(member, channel, given))
             if bad:
-                result.guilty.add(member.member.identity)
+                result.guilty.setdefault(channel, set()).add(member.member.identity)
     return result
 
 

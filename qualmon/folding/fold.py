@@ -54,7 +54,7 @@ def fold(
     frozen = _frozen(state, rules)
     state = _step_nodes(state, found, given)
     state = _learn(state, found, given, frozen)
-    state = _refer(state, rnd, rules)
+    state = _refer(state, rnd, rules, frozen)
     state = _feed_incidents(state, found, given)
     state = _remember(state, found, rnd.slot)
     state = _count_users(before, alarms.raised(state, rules, rnd.slot), found)
@@ -94,9 +94,13 @@ def _learn(
     return replace(state, pools={**state.pools, key: pools}, slots=state.slots + 1)
 
 
-def _refer(state: FoldState, rnd: ClosedRound, rules: FoldRules) -> FoldState:
-    """Answers join the references, unless an open incident is where they come from."""
+def _refer(
+    state: FoldState, rnd: ClosedRound, rules: FoldRules, frozen: Mapping[str, set[str]]
+) -> FoldState:
+    """Answers join the references, unless they come from where an incident is open or where
+    answers never seen before are gathering."""
     suspect = {t for item in state.incidents.values() for t in item.incident.targets}
+    suspect.update(t for channel in novelty.DERIVED.values() for t in frozen.get(channel, ()))
     grown = novelty.learned(rnd, state.references, rules.versions, suspect)
     return replace(state, references=grown)
 
@@ -148,7 +152,11 @@ def _seen(target: TargetState, cell: Cell, slot: Slot) -> TargetState:
 def _result(before: FoldState, state: FoldState, found: Mapping[str, Cell], given: Terms) -> Folded:
     changed = {"fleet", f"pool/{pool_key(given.slot)}"}
     changed.update(f"target/{key}" for key in found)
-    changed.update(f"reference/{key}" for key in found if key in state.references)
+    changed.update(
+        f"reference/{key}"
+        for key in found
+        if state.references.get(key) != before.references.get(key)
+    )
     changed.update(f"node/{given.rules.nodes[i].scope}" for i in _differing(before, state))
     changed.update(f"incident/{key}" for key in {*before.incidents, *state.incidents})
     incidents = tuple(item.incident for _, item in sorted(state.incidents.items()))

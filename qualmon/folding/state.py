@@ -78,7 +78,7 @@ class OpenIncident:
     which enter the tally with the next one. windows: counts of the main channel per target
     and candidate onset. support: distinct (probe, slot time, proven) with a hit, the first 64.
     provable: an alarm rested on proven bounds alone; else doubtful names the channels whose
-    bounds are not.
+    bounds are not. spared: identities asked since the last bad one.
     """
 
     incident: Incident
@@ -91,6 +91,7 @@ class OpenIncident:
     windows: Mapping[str, tuple[tuple[int, int], ...]]
     support: tuple[tuple[str, float, bool], ...]
     recovery: Recovery
+    spared: int = 0
 
     def windows_of(self, targets: tuple[str, ...]) -> tuple[Window, ...]:
         """Counts since each candidate onset, summed over `targets`."""
@@ -240,4 +241,5 @@ def _open(row: Mapping[str, Any]) -> OpenIncident:
         windows={t: tuple((n, h) for n, h in pairs) for t, pairs in row["windows"].items()},
         support=tuple((probe, due, proven) for probe, due, proven in row["support"]),
         recovery=Recovery(*row["recovery"]),
+        spared=row.get("spared", 0),  # rows of before it was counted have none
     )

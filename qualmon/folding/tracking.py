@@ -194,20 +194,34 @@ def _counted(item: OpenIncident, cells: Mapping[str, Cell]) -> OpenIncident:
 
 
 def with_users(item: OpenIncident, cells: Mapping[str, Cell]) -> OpenIncident:
-    """Counts the identities that a round asked on the incident's main channel, and the bad."""
+    """Counts the identities that a round asked on the incident's main channel, and the bad.
+
+    Who saw nothing bad is counted with the next bad answer, and nobody while it heals: users
+    of a fault that is over would make a complete change look like a partial one.
+    """
+    if item.incident.level != "firing":
+        return replace(item, spared=0)
     mine = [
         cell
         for target, cell in cells.items()
         if target in item.incident.targets and item.channel in cell.counts
     ]
+    seen = item.spared + len({who for cell in mine for who in cell.identities})
+    bad = len({who for cell in mine for who in _bad_users(item, cell)})
+    if not bad:
+        return replace(item, spared=seen)
     incident = replace(
         item.incident,
-        identities_observed=item.incident.identities_observed
-        + len({who for cell in mine for who in cell.identities}),
-        identities_bad=item.incident.identities_bad
-        + len({who for cell in mine for who in cell.bad_identities}),
+        identities_observed=item.incident.identities_observed + seen,
+        identities_bad=item.incident.identities_bad + bad,
     )
-    return replace(item, incident=incident)
+    return replace(item, incident=incident, spared=0)
+
+
+def _bad_users(item: OpenIncident, cell: Cell) -> set[str]:
+    """Identities with a hit on the incident's families."""
+    found = cell.bad_identities.items()
+    return {who for c, users in found if family_of(c) in item.tally for who in users}
 
 
 def moved(
