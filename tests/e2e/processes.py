@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -18,6 +19,11 @@ import httpx
 import pytest
 import yaml
 
+from qualmon.bootstrap import Service
+from qualmon.config import load
+from qualmon.prober.runner import RoundResult
+from qualmon.schedule.clock import VirtualClock
+from qualmon.schedule.virtual import VirtualDriver
 from qualmon.sim.fleet import base_url, demo_fleet
 
 #: The console script of the environment that runs the tests.
@@ -26,7 +32,7 @@ PROGRAM = str(Path(sys.executable).with_name("qualmon"))
 #: Channels that judge every answer there is, so that a missing score is a lost one.
 CHANNELS = ("script.run", "script.char", "script.corrupt", "finish.length", "finish.empty")
 #: High enough to be proven by the clean answers of a few seconds (3 / n).
-BOUND = 0.02
+BOUND = 0.05
 
 PATIENCE = 40.0
 
@@ -56,15 +62,16 @@ def one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
 
 @dataclass(frozen=True)
 class Child:
-    """A long-running command; what it says, on both streams, is in a file."""
+    """A long-running command; what it says, on both streams, is in a file from `start` on."""
 
     process: subprocess.Popen[bytes]
     log: Path
+    start: int
 
     @property
     def said(self) -> str:
         """Everything so far."""
-        return self.log.read_text(errors="replace")
+        return self.log.read_bytes()[self.start :].decode(errors="replace")
 
     def wait_said(self, pattern: str) -> re.Match[str]:
         """The first match of a line that was or will be said; fails if the child ends first."""
@@ -94,6 +101,7 @@ def child(
     log: Path, *words: str | Path, environ: Mapping[str, str] | None = None
 ) -> Iterator[Child]:
     """A command that runs while the context is open, in the log's folder."""
+    start = log.stat().st_size if log.exists() else 0
     with log.open("ab") as output:
         process = subprocess.Popen(
             [PROGRAM, *map(str, words)],
@@ -104,7 +112,7 @@ def child(
             env={**os.environ, **(environ or {})},
         )
     try:
-        yield Child(process, log)
+        yield Child(process, log, start)
     finally:
         if process.poll() is None:
             process.kill()
@@ -138,16 +146,27 @@ def fleet(folder: Path, *options: str) -> Iterator[Fleet]:
 @contextlib.contextmanager
 def service(config: Path, **environ: str) -> Iterator[tuple[Child, str]]:
     """`qualmon run` on a configuration, once its pages are up, and their address."""
-    log = config.parent / "run.log"
-    start = len(log.read_text(errors="replace")) if log.exists() else 0
-    with child(log, "run", "-c", config, environ=environ) as running:
-        address = wait_address(running, start)
-        yield running, address
+    with child(config.parent / "run.log", "run", "-c", config, environ=environ) as running:
+        yield running, running.wait_said(r"pages and metrics at (\S+)$")[1]
 
 
-def wait_address(running: Child, start: int = 0) -> str:
-    """The address of a starting service; the log's first `start` characters are older."""
-    return running.wait_said(rf"\A[\s\S]{{{start},}}pages and metrics at (\S+)$")[1]
+def live_through(config: Path, seconds: float = 40.0) -> None:
+    """Gives the store a past: the rounds of the last `seconds`, asked now on a virtual clock.
+
+    Thirty rounds are what the proof of a healthy rate takes.
+    """
+    asyncio.run(_live_through(config, seconds))
+
+
+async def _live_through(config: Path, seconds: float) -> None:
+    start = time.time() - seconds
+    clock = VirtualClock(start)
+    async with Service.opened(load(config, os.environ), clock, since=start) as past:
+
+        async def fold(_: RoundResult) -> None:
+            await past.fold_ready()
+
+        await VirtualDriver(past.book, past.runner, clock, fold).run_until(start + seconds)
 
 
 def wait_until(wanted: Any, what: str, seconds: float = PATIENCE) -> Any:
@@ -211,7 +230,7 @@ def targets(origin: str, **more: Any) -> list[dict[str, Any]]:
 
 
 def write_config(folder: Path, watched: Sequence[Mapping[str, Any]], **more: Any) -> Path:
-    """A configuration that asks every second, and its suite, in `folder`."""
+    """A configuration that asks every target twice a second, and its suite, in `folder`."""
     suite = {"suite": "canary", "version": "1", "probes": probes()}
     (folder / "canary.yaml").write_text(yaml.safe_dump(suite))
     config = {
@@ -222,7 +241,7 @@ def write_config(folder: Path, watched: Sequence[Mapping[str, Any]], **more: Any
         "recovery": {"clean_for": "6s"},
         "drain": "10s",
         "targets": list(watched),
-        "suites": [{"name": "./canary.yaml", "every": "1s", "probes_per_round": 4}],
+        "suites": [{"name": "./canary.yaml", "every": "1s", "probes_per_round": 2}],
         **more,
     }
     path = folder / "qualmon.yaml"

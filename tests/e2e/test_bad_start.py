@@ -84,16 +84,24 @@ def foreign(store: Path) -> None:
     [(newer, "9999"), (garbage, "backup"), (damaged, "backup"), (foreign, "songs")],
 )
 def test_unusable_store(config: Path, harm: Callable[[Path], None], hint: str) -> None:
-    """The file and the remedy are named by each command that needs the store."""
+    """Refused with the file and what is wrong with it, and left as it is."""
     assert qualmon("db", "upgrade", "-c", config).returncode == 0
     store = config.parent / "qualmon.db"
     harm(store)
     before = store.read_bytes()
-    for words in (("run",), ("incidents", "list"), ("db", "check"), ("db", "upgrade"), ("probe",)):
+    for words in (("run",), ("db", "check")):
         line = one_line(qualmon(*words, "-c", config), 4)
         assert str(store) in line
         assert hint in line
     assert store.read_bytes() == before
+
+
+def test_every_command_refuses_a_newer_store(config: Path) -> None:
+    """Whatever it was going to do."""
+    assert qualmon("db", "upgrade", "-c", config).returncode == 0
+    newer(config.parent / "qualmon.db")
+    for words in ("incidents list", "explain x", "db upgrade", "db rebuild", "probe"):
+        assert "9999" in one_line(qualmon(*words.split(), "-c", config), 4)
 
 
 def test_missing_store(config: Path) -> None:

@@ -14,6 +14,7 @@ from processes import (
     Fleet,
     fleet,
     incidents,
+    live_through,
     proven,
     qualmon,
     service,
@@ -137,6 +138,7 @@ def page(url: str) -> str:
 
 def test_a_killed_service_keeps_its_page(watched: Watched) -> None:
     """kill -9 while firing resolves nothing; the restart goes on with the same page."""
+    live_through(watched.config)
     with service(watched.config) as (running, _):
         stack = watched.alerting()
         watched.break_when_proven()
