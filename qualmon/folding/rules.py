@@ -25,7 +25,7 @@ from qualmon.types import ChannelInfo, Node, Target, family_of
 #: healthy, which is then the channel's bound for the share.
 EVENT_LEVEL = 100.0
 #: From here on an answer's e-value supports an alarm.
-SUPPORT_LEVEL = 3.0
+SUPPORT_LEVEL = 10.0
 #: Per-token bets treat a missing answer as this many tokens without evidence.
 MISSING_TOKENS = 128
 
