@@ -175,7 +175,7 @@ def test_an_open_incident_keeps_answers_out_of_references_that_wait() -> None:
     answers of its first round, which nothing can be suspected of beforehand."""
     state = referred(RULES, prompts=4)
     run = Run(RULES, state).feed(
-        Choices(1, per_round=5, prompts=5).rounds(40, elsewhere(everyone(*AWS), 2))
+        Choices(1, per_round=5, prompts=5).rounds(24, elsewhere(everyone(*AWS), 2))
     )
     assert [incident.scope for incident in run.open] == ["platform=aws"]
     late = key_of("core", "p4", "draw.token")
@@ -346,7 +346,7 @@ def test_answers_of_any_letters_are_kept() -> None:
     assert orjson.loads(rows[f"reference/{HERE}"])[KEY]["answers"]["\u0e41"] == 20
 
 
-@pytest.mark.parametrize("cut", [1, 9, 17, 19, 22])
+@pytest.mark.parametrize("cut", [3, 17, 19])
 def test_resumed_while_learning_or_judging_it_is_the_same(cut: int) -> None:
     """Stopped before, at and after readiness, and inside an incident: the same bytes."""
     whole = _learning(24)

@@ -96,8 +96,8 @@ def test_clustered_users_matter_only_where_answers_differ() -> None:
 # ---- kinds in the fold ---------------------------------------------------------------------
 
 
-def _changed(**rules: object) -> Run:
-    chosen = choice_rules(**rules)
+def _changed(*, page_on_change: bool = False) -> Run:
+    chosen = choice_rules(page_on_change=page_on_change)
     rounds = Choices(11).rounds(16, elsewhere(everyone(*AWS), ONSET))
     return Run(chosen, referred(chosen)).feed(rounds)
 
@@ -157,7 +157,7 @@ def test_a_quality_family_beside_it_makes_it_a_regression_and_a_page() -> None:
 def test_a_change_that_ends_stays_a_change_and_a_ticket() -> None:
     """Users who get the old answers again are no users that were spared: while it heals, and
     in the round before that is known, nobody is added to those observed."""
-    rounds = Choices(14).rounds(40, elsewhere(everyone(*AWS), ONSET, until=ONSET + 3))
+    rounds = Choices(14).rounds(20, elsewhere(everyone(*AWS), ONSET, until=ONSET + 3))
     run = Run(RULES, referred(RULES)).feed(rounds)
     incident = _only(run)
     assert (incident.level, incident.kind) == ("recovering", "change")
