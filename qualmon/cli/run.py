@@ -90,6 +90,8 @@ async def serve_until(config: Config, stop: asyncio.Event) -> None:
             service.view.started()
             await _first(stop, folding)
         finally:
+            typer.echo(f"qualmon: stopping; rounds get up to {config.drain:g} s to end", err=True)
+            service.view.problems["stopping"] = "the service is stopping"
             await timer.stop(config.drain)
             folding.cancel()
             await asyncio.gather(folding, return_exceptions=True)

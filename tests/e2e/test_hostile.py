@@ -71,6 +71,31 @@ async def by_platform(conversation: Conversation) -> None:
     await PLAYS[conversation.request.path.split("/")[1]][0](conversation)
 
 
+async def test_stopping_does_not_wait_for_a_hung_server(tmp_path: Path) -> None:
+    """SIGTERM gives rounds `drain` seconds, then gives their slots back: the next start asks
+    the same questions again."""
+    async with HostileServer(silence()) as server:
+        watched = [{"model": "m", "platform": "hung", "url": f"{server.root}/v1"}]
+        suites = [{"name": "./canary.yaml", "every": "1h", "probes_per_round": 1}]
+        config = write_config(tmp_path, watched, suites=suites, drain="3s")
+        for _ in range(2):
+            with service(config) as (running, url):
+                await asyncio.wait_for(server.asked.wait(), 40)
+                server.asked.clear()
+                running.process.terminate()
+                await asyncio.to_thread(running.wait_said, "stopping")
+                ready = await asyncio.to_thread(httpx.get, f"{url}/-/ready")
+                assert (ready.status_code, ready.text) == (503, "the service is stopping\n")
+                assert await asyncio.to_thread(running.process.wait, 20) == 0
+    ids = {request.headers["x-client-request-id"] for request in server.received}
+    assert len(server.received) == 2
+    assert len(ids) == 1
+    with closing(sqlite3.connect(tmp_path / "qualmon.db")) as connection:
+        (slot,) = connection.execute("SELECT state, lease_until <= unixepoch() FROM slots")
+        assert slot == ("claimed", 1)
+        assert connection.execute("SELECT count(*) FROM observations").fetchone() == (0,)
+
+
 def config_for(folder: Path, root: str) -> Path:
     """One target per play, each with the key."""
     watched = [
