@@ -170,6 +170,19 @@ def test_the_input_is_left_alone() -> None:
     assert known == before
 
 
+def test_rising_evidence_of_new_answers_keeps_them_out_too() -> None:
+    """A target with a hundredth of the budget's line against it teaches nothing, before any
+    incident; its peers go on."""
+    state = proven(RULES)
+    state.events.mass[RULES.place[f"target={HERE}"], ROW] = 0.02 * RULES.budget_hours / len(EPS)
+    run = Run(RULES, state)
+    of = slot(0)
+    both = [drew(Member(of, target, "p0", "u"), "a") for target in (HERE, THERE)]
+    run.step(ClosedRound(of, tuple(both)))
+    assert sorted(run.state.references) == [THERE]
+    assert run.transitions == []
+
+
 def test_an_open_incident_keeps_answers_out_of_references_that_wait() -> None:
     """While other prompts show a change, an unsettled one there does not learn it: at most the
     answers of its first round, which nothing can be suspected of beforehand."""
