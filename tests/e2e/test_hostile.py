@@ -91,7 +91,7 @@ async def test_stopping_does_not_wait_for_a_hung_server(tmp_path: Path) -> None:
     assert len(server.received) == 2
     assert len(ids) == 1
     with closing(sqlite3.connect(tmp_path / "qualmon.db")) as connection:
-        (slot,) = connection.execute("SELECT state, lease_until <= unixepoch() FROM slots")
+        (slot,) = connection.execute("SELECT state, lease_until < unixepoch() + 1 FROM slots")
         assert slot == ("claimed", 1)
         assert connection.execute("SELECT count(*) FROM observations").fetchone() == (0,)
 
