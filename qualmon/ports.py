@@ -92,7 +92,10 @@ class SlotLedger(Protocol):
         ...
 
     def append(self, items: Sequence[tuple[Observation, Sequence[Score]]]) -> int:
-        """Stores observations with scores; known ids are ignored, late ones marked. Returns new rows."""
+        """Stores observations with scores; known ids are ignored, late ones marked.
+
+        Returns the number of new rows.
+        """
         ...
 
     def close(self, slot: Slot, fence: int, now: float) -> bool:

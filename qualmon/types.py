@@ -345,7 +345,7 @@ class Observation:
 
     @property
     def outcome(self) -> str:
-        """"ok" or the failure's kind."""
+        """The failure's kind, else ``ok``."""
         return self.result.kind if isinstance(self.result, Failure) else "ok"
 
 
