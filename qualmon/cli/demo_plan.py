@@ -49,6 +49,11 @@ KIND_TABLE: Mapping[str, Kind] = {
 }
 
 
+#: Kinds whose demo also runs the suite `border`, which takes three times the requests of
+#: `core`: a fault of single users, and the healthy fleet, which must bear everything.
+MANY_USERS = frozenset({"misroute", HEALTHY})
+
+
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
     """One demo. kind: of fault, or HEALTHY. onset: virtual seconds after START. amount: how
@@ -127,11 +132,11 @@ class DemoPlan:
             }
             for target in self.fleet
         ]
-        suites = [
-            {"name": "core", "every": "15m", "probes_per_round": 4, "identities": 1},
+        suites = [{"name": "core", "every": "15m", "probes_per_round": 4, "identities": 1}]
+        if self.kind in MANY_USERS:
             # Many users and few tokens: sees a share of the users on another pool.
-            {"name": "border", "every": "30m", "probes_per_round": 5, "identities": 4},
-        ]
+            border = {"name": "border", "every": "30m", "probes_per_round": 5, "identities": 4}
+            suites.append(border)
         return yaml.safe_dump(
             {
                 "store": "sqlite:///demo.db",
