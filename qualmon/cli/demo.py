@@ -23,7 +23,7 @@ def demo(
     node: Annotated[
         str | None,
         typer.Option(
-            help="Where: fleet, axis=value[,axis=value] (platform, hardware, model, route) or "
+            help="Where: fleet, axis=value[,axis=value] (platform, hardware, model) or "
             "model/platform/route. Default: a platform chosen by the seed."
         ),
     ] = None,

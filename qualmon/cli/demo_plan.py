@@ -9,7 +9,9 @@ from typing import Any
 
 import yaml
 
+from qualmon.config import DEFAULT_NODES
 from qualmon.errors import UnknownNameError, UsageError
+from qualmon.folding.rules import build_nodes
 from qualmon.sim.faults import parse_faults
 from qualmon.sim.fleet import base_url, demo_fleet
 from qualmon.types import Target
@@ -95,7 +97,14 @@ class DemoPlan:
         place = node or f"platform={random.Random(seed).choice(fleet.platforms)}"
         amount = KIND_TABLE[fault].default if rate is None else rate
         plan = cls(fault, onset, place, amount, seed, frozenset(), logprobs, logprobs_after)
-        return replace(plan, targets=parse_faults([plan.fault], fleet.targets, 0.0)[0].targets)
+        plan = replace(plan, targets=parse_faults([plan.fault], fleet.targets, 0.0)[0].targets)
+        places = {frozenset(n.targets): n.scope for n in build_nodes(fleet.targets, DEFAULT_NODES)}
+        if plan.targets not in places:
+            raise UnknownNameError(
+                f"node {place!r} is no place that the demo's configuration can blame",
+                remedy=f"Places: {', '.join(sorted(places.values()))}",
+            )
+        return plan
 
     @property
     def fault(self) -> dict[str, Any]:
