@@ -75,8 +75,9 @@ async def spawn(
         "answers": None if answers is None else dict(answers),
         "seconds_per_token": seconds_per_token,
     }
+    # In a session of its own: Ctrl-C is for the parent, whose end then closes the pipe.
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "qualmon.sim", stdin=PIPE, stdout=PIPE
+        sys.executable, "-m", "qualmon.sim", stdin=PIPE, stdout=PIPE, start_new_session=True
     )
     try:
         ready = await asyncio.wait_for(_greet(process, words), _START_SECONDS)
