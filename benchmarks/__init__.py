@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against peers and bounds measured in the same run."""
