@@ -1,0 +1,1 @@
+"""Healthy references: what is usual, per prompt, per session and between targets."""
