@@ -1,0 +1,1 @@
+"""Exact oracles: what a detector that knows the fault would need."""
