@@ -161,7 +161,8 @@ def _compressed(pmf: Floats) -> tuple[Floats, Floats]:
     cells = np.minimum(np.cumsum(pmf) * _POINTS, _POINTS - 1.0).astype(np.int64)
     mass = np.bincount(cells, pmf)
     kept = mass > 0.0
-    return np.bincount(cells, pmf * k)[kept] / mass[kept], mass[kept]
+    means = np.bincount(cells, pmf * k)[kept] / mass[kept]
+    return np.asarray(means, dtype=np.float64), np.asarray(mass[kept], dtype=np.float64)
 
 
 def _bets(k: Floats, knots: Floats, means: Floats) -> Floats:
