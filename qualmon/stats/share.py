@@ -19,11 +19,12 @@ MIN_HITS_FOR_POINT = 10
 
 
 class Window(NamedTuple):
-    """Answers and hits since one candidate onset (slot time)."""
+    """Answers and hits since one candidate onset (slot time). Hits may be fractions: a cluster
+    counts as one answer with its mean."""
 
     start: float
     n: int
-    hits: int
+    hits: float
 
 
 class Share(NamedTuple):
@@ -34,7 +35,7 @@ class Share(NamedTuple):
     high: float
 
 
-def log_likelihood_ratio(n: int, hits: int, bound: float) -> float:
+def log_likelihood_ratio(n: int, hits: float, bound: float) -> float:
     """log of the mean over EPS_GRID of the contamination likelihood ratio at rate `bound`."""
     gain = 1.0 / bound - 1.0
     logs = [hits * math.log1p(eps * gain) + (n - hits) * math.log1p(-eps) for eps in EPS_GRID]
