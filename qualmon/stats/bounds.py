@@ -48,7 +48,8 @@ def confidence_sequence(n: int, hits: float, alpha: float) -> tuple[float, float
     """Interval for a rate, valid at all n at once (Robbins' mixture martingale, Ville).
 
     Also for a mean of values in [0, 1], hits being their sum: a likelihood ratio of fractions is
-    convex in them, so its mean is at most that of events with the same mean. Returns (low, high) within [0, 1]; (0, 1) for n = 0. Raises StatisticsError for impossible
+    convex in them, so its mean is at most that of events with the same mean.
+    Returns (low, high) within [0, 1]; (0, 1) for n = 0. Raises StatisticsError for impossible
     counts or alpha outside (0, 1). Source: Robbins 1970; Howard et al., AoS 49 (2021).
     """
     _check_counts(n, hits)
