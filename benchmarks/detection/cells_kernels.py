@@ -47,6 +47,17 @@ def _hit(mass: Floats, weights: Floats, factors: Floats) -> float:
 
 
 @njit(cache=True)
+def path(weights: Floats, level: Floats, powers: Floats, factors: Floats, gaps: Counts) -> Floats:
+    """Evidence at each bad answer, `gaps` good ones before it: for the test against the library."""
+    mass = np.zeros(weights.shape[0])
+    evidence = np.zeros(gaps.shape[0])
+    for i in range(gaps.shape[0]):
+        _rest(mass, level, powers, gaps[i])
+        evidence[i] = _hit(mass, weights, factors)
+    return evidence
+
+
+@njit(cache=True)
 def passages(
     weights: Floats,
     level: Floats,

@@ -15,7 +15,7 @@ import numpy as np
 from qualmon.errors import StatisticsError
 from qualmon.stats import esr
 from qualmon.stats.esr import Floats, Masses
-from qualmon.stats.grids import EPS_GRID
+from qualmon.stats.grids import DROP_GRID, EPS_GRID
 
 
 class Design(NamedTuple):
@@ -36,10 +36,13 @@ def uniform(shares: tuple[float, ...]) -> Design:
 #: The shipped design for events and scores. At equal run length it needs 3-15 % fewer answers than
 #: equal weights for shares of .4 % and more. A mass of a smaller share grows too slowly to help
 #: there, while its slow wandering in health raises the threshold for all, so those three octaves
-#: hold 5 %: that costs *them* ln(.1/w) nats, up to 17 % of their delay. Above, weight falls with
+#: hold 5 %: that costs *them* ln(.1/w) nats, 7-16 % of the delay at .18 %. Above, weight falls with
 #: the share: ln(1/w) nats are soon earned by a large one. Any weights that sum to 1 keep the
 #: guarantee. Measured by `python -m benchmarks detection --only cells`, equal weights beside it.
 EVENTS: Final = Design(EPS_GRID, (0.01, 0.02, 0.02, 0.06, 0.22, 0.19, 0.15, 0.12, 0.13, 0.08))
+
+#: The shipped design for tokens: per-token probabilities that the top token is dropped.
+TOKENS: Final = uniform(DROP_GRID)
 
 
 def init(design: Design, shape: tuple[int, ...] = ()) -> Masses:

@@ -41,7 +41,7 @@ class Rule(NamedTuple):
     chance: float
 
 
-def lattice(rate: float, share: float, *, error: float = 3e-4) -> Lattice:
+def lattice(rate: float, share: float, *, error: float = 2e-3) -> Lattice:
     """The coarsest lattice whose step ratio is within `error` of the true one, relative.
 
     rate: healthy rate in (0, 1); share in (0, 1). Raises StatisticsError outside.
@@ -95,19 +95,26 @@ def rule(steps: Lattice, rate: float, target: float) -> Rule:
     """The CUSUM of mean run length exactly `target` answers at healthy `rate`, by randomising
     between two neighbouring heights. Raises StatisticsError for a target that any bad answer
     would undercut."""
-    low, high = 1, 2 * steps.up
-    if not math.isfinite(target) or target < run_lengths(steps, low, rate)[0]:
-        raise StatisticsError(f"run length {target!r} is below that of alarms at any bad answer")
-    while run_lengths(steps, high, rate)[0] <= target:
-        low, high = high, 2 * high
+
+    def length(height: int) -> float:
+        return float(run_lengths(steps, height, rate)[0])
+
+    low, short = 1, length(1)
+    if not math.isfinite(target) or target < short:
+        raise StatisticsError(f"run length {target!r} is below {short!r}, of alarms at any hit")
+    high = steps.up
+    while (long := length(high)) <= target:
+        low, short, high = high, long, high + steps.up
     while high - low > 1:
-        middle = (low + high) // 2
-        if run_lengths(steps, middle, rate)[0] <= target:
-            low = middle
+        # log run length is nearly linear in the height; the clamp keeps a quarter each side.
+        part = math.log(target / short) / math.log(long / short)
+        middle = low + round((high - low) * min(max(part, 0.25), 0.75))
+        middle = min(max(middle, low + 1), high - 1)
+        if (found := length(middle)) <= target:
+            low, short = middle, found
         else:
-            high = middle
-    short, long = (run_lengths(steps, height, rate)[0] for height in (low, high))
-    return Rule(steps, low, float((long - target) / (long - short)))
+            high, long = middle, found
+    return Rule(steps, low, (long - target) / (long - short))
 
 
 def delay(found: Rule, rate: float, share: float, *, healthy: int = 0) -> float:
