@@ -24,13 +24,20 @@ from qualmon.stats.share import Share
 from qualmon.stats.tolerated import tolerated_rate
 
 
-def ceiling(bound: float, share: Share) -> float:
-    """Rate of bad answers at the top of the incident's interval: the bound of the bets on its
-    own cells while it is open. It must not rise with evidence of escalation: take it at the
-    alarm, or from data before that evidence began. In (bound, 1]; StatisticsError for a bound
-    outside (0, 1).
+def ceiling(bound: float, *intervals: Share) -> float:
+    """Rate of bad answers at the lowest top of the incident's intervals: the bound of the bets
+    on its own cells while it is open.
+
+    intervals: at the alarm, where little is known, and on fresh data after it, which at a low
+    top serves far better. Their errors add. It must not rise with evidence of escalation: take
+    fresh data from a time fixed at the alarm, its first day say; masses gathered under the
+    higher ceiling stay valid. In (bound, 1]. Raises StatisticsError for a bound outside (0, 1)
+    or no interval.
     """
-    return 1.0 if share.high >= 1.0 else tolerated_rate(bound, share.high)
+    if not intervals:
+        raise StatisticsError("no interval of the share", remedy="Give the one at the alarm")
+    top = min(interval.high for interval in intervals)
+    return 1.0 if top >= 1.0 else tolerated_rate(bound, top)
 
 
 def product(design: Design, answers: ArrayLike, hits: ArrayLike, rate: ArrayLike) -> Floats:

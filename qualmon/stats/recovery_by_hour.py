@@ -15,11 +15,11 @@ on) <= alpha for the whole incident (Ville), restarts included. A start counts o
 has passed since, every block of the place seen: absent is never healthy.
 
 Catches: the end of a fault, about 2 ln(1/alpha)/share clean draws and a day later. Blind to: a
-fault that sleeps for whole days (a weekend), and to a context that is never asked again, in
+fault that sleeps for `days` whole days (a weekend), and to a context that is never asked again, in
 which the incident stays open.
 
 Source: Ville 1939; restarts as in Shin, Ramdas, Rinaldo, "E-detectors" (NEJSDS 2023), with a
-drift that sums to 1.
+drift that sums to 1. Measured by `python -m benchmarks detection --only lifecycle`.
 """
 
 from __future__ import annotations
@@ -46,12 +46,14 @@ _DEAD: Final = -40.0
 
 class Plan(NamedTuple):
     """bound: healthy rate of hits. blocks: of the day, equal, a divisor of 24. contexts: load
-    rungs and groups of identities that are told apart, at least 1. alpha: per incident."""
+    rungs and groups of identities that are told apart, at least 1. alpha: per incident. days:
+    clean for so many whole days at least; 3 where load sleeps on weekends."""
 
     bound: float
     blocks: int = 6
     contexts: int = 1
     alpha: float = 1e-3
+    days: int = 1
 
 
 class Recovering(NamedTuple):
@@ -131,7 +133,7 @@ def step(plan: Plan, state: Recovering, at: float, draws: ArrayLike, hits: Array
 def evidence(plan: Plan, state: Recovering) -> float:
     """Evidence that the fault ended wherever it may live; over when it reaches 1 / alpha."""
     inside = places(plan.blocks, plan.contexts)
-    day_passed = state.now - state.since > plan.blocks
+    day_passed = state.now - state.since > plan.days * plan.blocks
     waiting = inside & (state.seen[..., 0] > 0.0)
     again = ~(waiting[None] & ~state.covered[:, None]).any(axis=(2, 3))
     grown = state.spend[:, None] * np.exp(np.minimum(state.logs, 500.0))
@@ -209,10 +211,10 @@ def _number(plan: Plan, at: float) -> int:
 def _check_plan(plan: Plan) -> None:
     if not (0.0 < plan.bound < 0.5 and 0.0 < plan.alpha < 1.0):
         raise StatisticsError(f"bound {plan.bound!r}, alpha {plan.alpha!r}")
-    if plan.blocks < 1 or 24 % plan.blocks or plan.contexts < 1:
+    if plan.blocks < 1 or 24 % plan.blocks or min(plan.contexts, plan.days) < 1:
         raise StatisticsError(
-            f"{plan.blocks} blocks, {plan.contexts} contexts",
-            remedy="Blocks divide 24; one context at least",
+            f"{plan.blocks} blocks, {plan.contexts} contexts, {plan.days} days",
+            remedy="Blocks divide 24; one context and one day at least",
         )
 
 
