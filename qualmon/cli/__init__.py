@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from qualmon import __version__
 from qualmon.cli import db
 from qualmon.cli.check import check
 from qualmon.cli.demo import demo
+from qualmon.cli.detect import detect
 from qualmon.cli.explain import explain
 from qualmon.cli.incidents import app as incidents_app
 from qualmon.cli.init import init
@@ -33,6 +35,7 @@ app.command()(check)
 app.command()(run)
 app.command()(probe)
 app.command()(explain)
+app.command()(detect)
 app.command()(sim)
 app.command()(rules)
 app.add_typer(incidents_app, name="incidents")
@@ -77,3 +80,6 @@ def main() -> None:
         # The reader of our output went away; there is nobody left to tell.
         sys.stderr.close()
         sys.exit(0)
+    except Exception:  # noqa: BLE001 - exit 1 would say that a regression was found
+        traceback.print_exc()
+        sys.exit(QualmonError.exit_code)
