@@ -21,15 +21,10 @@ from qualmon.scorers.case import Case, unjudged
 from qualmon.scorers.channels import CHANNELS
 from qualmon.scorers.positions import Bools, Floats, Positions
 from qualmon.scorers.samplers import Truncation, truncation_of
-from qualmon.stats.grids import DROP_GRID, SATURATION
+from qualmon.stats.bets.sampling import min_p, top_k, top_p, truncated_tail
+from qualmon.stats.bets.tokens import drop_products, drop_ratio
 from qualmon.types import Score
 
-#: Smallest 1 - p1 that is believed. Float32 logits of size 30 carry 4e-6 of rounding, which
-#: is 4 % of this floor and so inside the deflation; a larger r would rest on rounding alone.
-TAIL_FLOOR: Final = 1e-4
-#: r is divided by this. Noise between the logits reported and those sampled from raises the
-#: mean of r by 0.4 % at 0.1 nat and 3.8 % at 0.3 nat.
-DEFLATION: Final = 1.05
 #: Reports rounded to this many decimals or fewer are recognised as rounded.
 _DECIMALS: Final = 5
 _INFO: Final = CHANNELS["token.drop"]
@@ -62,9 +57,10 @@ def _evidence(found: Positions, truncation: Truncation, *, ended: bool) -> Score
     tail, allowed = _tail(found, truncation)
     step = rounding(found.top)
     hits = found.judged & allowed & (found.own < found.rival)
-    r = 1.0 / (DEFLATION * np.maximum(tail[hits] + step, TAIL_FLOOR))
+    # A logprob may be above 0 by rounding, its tail then below it.
+    r = drop_ratio(np.ones(int(hits.sum()), bool), np.maximum(tail[hits], 0.0), rounding=step)
     tokens = int(found.judged.sum())
-    grid = _products(r, tokens + ended)
+    grid = tuple(drop_products(r, tokens + ended).tolist())
     detail = {
         "tokens": tokens,
         "skipped": len(found.judged) - tokens,
@@ -73,14 +69,6 @@ def _evidence(found: Positions, truncation: Truncation, *, ended: bool) -> Score
         "rounding": step,
     }
     return Score(_INFO.name, _INFO.kind, math.fsum(grid) / len(grid), detail, grid)
-
-
-def _products(r: Floats, positions: int) -> tuple[float, ...]:
-    """prod_t (1 - q + q*r_t) for each q; by logarithms, as a product may overflow midway."""
-    q = np.array(DROP_GRID)
-    logs = (positions - len(r)) * np.log1p(-q)
-    logs += np.log(1.0 - q[:, None] + q[:, None] * r).sum(axis=1)
-    return tuple(np.minimum(np.exp(np.minimum(logs, math.log(SATURATION))), SATURATION).tolist())
 
 
 def _tail(found: Positions, truncation: Truncation) -> tuple[Floats, Bools]:
@@ -96,24 +84,19 @@ def _tail(found: Positions, truncation: Truncation) -> tuple[Floats, Bools]:
         return raw, np.ones(len(raw), bool)
     chance = -np.sort(-np.exp(found.top), axis=1)
     kept, covered = _kept(chance, found, truncation)
-    rest = np.where(kept, chance, 0.0)[:, 1:].sum(axis=1)
     least = np.where(kept, chance, np.inf).min(axis=1)
-    renormalised = rest / np.maximum(rest + chance[:, 0], np.finfo(float).tiny)
     allowed = ~covered | (np.exp(found.own) >= least)
-    return np.where(covered, renormalised, raw), allowed
+    return truncated_tail(chance, kept, covered, raw), allowed
 
 
 def _kept(chance: Floats, found: Positions, cut: Truncation) -> tuple[Bools, Bools]:
     """(T, K) alternatives within the cut, (T,) whether the list reaches it."""
     if cut.name == "top_k":
-        columns = np.arange(chance.shape[1]) < cut.limit
-        return np.broadcast_to(columns, chance.shape), found.listed >= cut.limit
+        return top_k(chance, found.listed, int(cut.limit))
     if cut.name == "top_p":
-        reached = np.cumsum(chance, axis=1)
-        return reached - chance < cut.limit, reached[:, -1] >= cut.limit
-    line = cut.limit * chance[:, :1]
+        return top_p(chance, cut.limit)
     least = np.where(np.isinf(found.top), np.inf, np.exp(found.top)).min(axis=1)
-    return chance >= line, least < line[:, 0]
+    return min_p(chance, least, cut.limit)
 
 
 def rounding(logprobs: Floats) -> float:
