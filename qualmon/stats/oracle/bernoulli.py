@@ -61,22 +61,31 @@ def run_lengths(steps: Lattice, height: int, chance: float) -> Floats:
     """Mean answers to the alarm from each of the states 0..height-1, bad answers at `chance`.
 
     Exact solution of x_i = 1 + (1 - p) x_{max(i - down, 0)} + p x_{i + up}, x = 0 from `height`.
+    Raises StatisticsError for a height below 1 or a chance outside (0, 1).
     """
     from scipy.linalg import solve_banded
 
+    if height < 1:
+        raise StatisticsError(f"height {height!r} is below 1 lattice unit")
+    if not 0.0 < chance < 1.0:
+        raise StatisticsError(f"chance {chance!r} of a bad answer is not in (0, 1)")
     lower, upper = min(steps.down, height - 1), min(steps.up, height - 1)
     band = np.zeros((lower + upper + 1, height))
     states = np.arange(height)
-    np.add.at(band, (upper, states), 1.0)
+    band[upper] = 1.0
     falls = np.maximum(states - steps.down, 0)
-    np.add.at(band, (upper + states - falls, falls), -(1.0 - chance))
+    band[upper + states - falls, falls] -= 1.0 - chance
     if steps.up < height:
         band[0, steps.up :] -= chance
     return np.asarray(solve_banded((lower, upper), band, np.ones(height)))
 
 
 def after(steps: Lattice, height: int, chance: float, answers: int) -> Floats:
-    """Probability of each state after `answers` healthy ones without an alarm (sums to < 1)."""
+    """Probability of each state after `answers` ones without an alarm, bad ones at `chance`:
+    shape (height,), summing to the probability of no alarm. Raises StatisticsError for a negative
+    number of answers."""
+    if answers < 0:
+        raise StatisticsError(f"number of healthy answers {answers!r} is negative")
     now = np.zeros(height)
     now[0] = 1.0
     down, up = steps.down, steps.up

@@ -16,6 +16,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtr
 
 from qualmon.errors import StatisticsError
 from qualmon.stats.esr import Floats
@@ -43,22 +44,23 @@ def cusum(reference: float, height: float, mean: float) -> float:
     """
     _require_finite(reference=reference, mean=mean)
     _require_positive(height=height)
-    nodes, weights = _quadrature(0.0, height, 1.0)
+    nodes, weights = _quadrature(0.0, height, 1.0 / DENSITY)
     starts = np.append(nodes, 0.0)
     # Zero has an atom: every step that would fall below it lands there.
     inner = _density(nodes + reference - mean - starts[:, None]) * weights
-    atom = _below(reference - mean - starts)[:, None]
+    atom = ndtr(reference - mean - starts)[:, None]
     kernel = np.hstack((inner, atom))
     return float(np.linalg.solve(np.eye(starts.size) - kernel, np.ones(starts.size))[-1])
 
 
-def shiryaev_roberts(shift: float, threshold: float) -> Performance:
+def shiryaev_roberts(shift: float, threshold: float, *, density: float = DENSITY) -> Performance:
     """R <- (1 + R) * exp(shift * x - shift^2 / 2) from R = 0, alarm at R >= threshold; healthy
-    mean 0, faulty mean `shift`. Raises StatisticsError unless both are finite and > 0."""
-    _require_positive(shift=shift, threshold=threshold)
+    mean 0, faulty mean `shift`; `density` nodes per standard deviation. Raises StatisticsError
+    unless all are finite and > 0."""
+    _require_positive(shift=shift, threshold=threshold, density=density)
     # In log R. From R >= 0 a step below the lower limit has probability < 1e-18.
     lowest = min(-(shift**2) / 2.0 - 9.0 * shift, math.log(threshold) - shift)
-    nodes, weights = _quadrature(lowest, math.log(threshold), shift)
+    nodes, weights = _quadrature(lowest, math.log(threshold), shift / density)
     starts = np.append(np.log1p(np.exp(nodes)), 0.0)
     healthy, faulty = (
         _density((nodes - starts[:, None] - (mean - shift / 2.0) * shift) / shift) * weights / shift
@@ -72,15 +74,18 @@ def shiryaev_roberts(shift: float, threshold: float) -> Performance:
 
 
 def shiryaev_roberts_threshold(shift: float, target: float) -> float:
-    """The threshold of mean run length `target` (it is all but linear in the threshold)."""
-    _require_positive(shift=shift, target=target - 1.0)
-    low, high = 1e-3, target
+    """The threshold of mean run length `target`. Raises StatisticsError for a target below 2."""
     from scipy.optimize import brentq
+
+    _require_positive(shift=shift)
+    if not (math.isfinite(target) and target >= 2.0):
+        raise StatisticsError(f"run length {target!r} is not a finite number >= 2")
 
     def excess(threshold: float) -> float:
         return shiryaev_roberts(shift, threshold).run_length - target
 
-    return float(brentq(excess, low, high, rtol=1e-12))
+    # The run length is the mean of R at the alarm, so at least the threshold.
+    return float(brentq(excess, 1e-3, target, rtol=1e-12))
 
 
 def _expected(kernel: Floats, reward: Floats) -> Floats:
@@ -90,8 +95,8 @@ def _expected(kernel: Floats, reward: Floats) -> Floats:
     return np.append(inner, reward[size] + kernel[size] @ inner)
 
 
-def _quadrature(low: float, high: float, scale: float) -> tuple[Floats, Floats]:
-    count = max(32, math.ceil(DENSITY * (high - low) / scale))
+def _quadrature(low: float, high: float, spacing: float) -> tuple[Floats, Floats]:
+    count = max(32, math.ceil((high - low) / spacing))
     nodes, weights = np.polynomial.legendre.leggauss(count)
     half = (high - low) / 2.0
     return low + half * (nodes + 1.0), half * weights
@@ -99,12 +104,6 @@ def _quadrature(low: float, high: float, scale: float) -> tuple[Floats, Floats]:
 
 def _density(z: Floats) -> Floats:
     return np.asarray(np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi))
-
-
-def _below(z: Floats) -> Floats:
-    from scipy.special import ndtr
-
-    return np.asarray(ndtr(z))
 
 
 def _require_finite(**values: float) -> None:
