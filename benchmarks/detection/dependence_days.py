@@ -6,7 +6,14 @@ import numpy as np
 
 from benchmarks.detection import dependence_kernels
 from benchmarks.detection.dependence_counts import RATE
-from benchmarks.detection.dependence_report import Figure, at_least, mean_of, quantiles, ratio
+from benchmarks.detection.dependence_report import (
+    Figure,
+    at_least,
+    mean_of,
+    proportion,
+    quantiles,
+    ratio,
+)
 from benchmarks.detection.kernels import Counts, Floats
 from benchmarks.report import Row, Setting, Table
 from qualmon.stats.baselines.dispersion import dispersion, independent
@@ -96,7 +103,7 @@ def refusals(setting: Setting) -> tuple[tuple[Row, ...], Table]:
                 lines.append((n, length, icc, refused, covered))
                 if length == 30:
                     case = f"healthy streams refused paging, day ICC {icc:g}, {n:,} draws a day"
-                    rows.append(_share(case, refused, runs))
+                    rows.append(proportion("5", case, refused, runs, "printed"))
     header = ("draws a day", "days of reference", "day ICC", "refused", "ICC within its limit")
     note = f"Pearson's test of size .01 over days, p0 {RATE:g}; upper limit by profile likelihood."
     return tuple(rows), Table("Dispersion check", header, tuple(lines), note)
@@ -113,11 +120,3 @@ def _checked(
         refused += not independent(found)
         covered += found.limit >= icc
     return refused / runs, covered / runs
-
-
-def _share(case: str, value: float, runs: int) -> Row:
-    """With Wilson's interval, which stays within [0, 1] at 0 and 1."""
-    z2 = 1.96**2
-    middle = (value + z2 / (2 * runs)) / (1 + z2 / runs)
-    half = 1.96 * (value * (1 - value) / runs + z2 / (4 * runs**2)) ** 0.5 / (1 + z2 / runs)
-    return Row("5", case, value, "printed", None, max(middle - half, 0.0), min(middle + half, 1.0))

@@ -46,3 +46,11 @@ def quantiles(found: Floats) -> tuple[float, float]:
     """Median and 90th percentile."""
     median, high = np.quantile(found, [0.5, 0.9])
     return float(median), float(high)
+
+
+def proportion(item: str, case: str, value: float, runs: int, target: str) -> Row:
+    """A share of independent runs that is only reported, with Wilson's 95 % interval."""
+    z2 = 1.96**2
+    middle = (value + z2 / (2 * runs)) / (1 + z2 / runs)
+    half = 1.96 * (value * (1 - value) / runs + z2 / (4 * runs**2)) ** 0.5 / (1 + z2 / runs)
+    return Row(item, case, value, target, None, max(middle - half, 0.0), min(middle + half, 1.0))

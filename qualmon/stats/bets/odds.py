@@ -83,6 +83,23 @@ def log_normaliser(offsets: Floats, node: Sequence[int], rises: Floats) -> Float
     return np.asarray(log_elementary(raised) - log_elementary(offsets))
 
 
+def node_moments(offsets: Sequence[float], node: Sequence[int]) -> tuple[Floats, Floats]:
+    """Healthy mean and variance of the node's failures given s failures, each (k + 1,).
+
+    For the audit of day effects. Raises StatisticsError like odds_bet.
+    """
+    b = checked_offsets(offsets)
+    chosen = _members(len(b), node) > 0.0
+    inside, outside = log_elementary(b[chosen]), log_elementary(b[~chosen])
+    whole = log_elementary(b)
+    mean, square = np.zeros(len(b) + 1), np.zeros(len(b) + 1)
+    for hits, ways in enumerate(inside):
+        chance = np.exp(ways + outside - whole[hits : hits + len(outside)])
+        mean[hits : hits + len(outside)] += hits * chance
+        square[hits : hits + len(outside)] += hits**2 * chance
+    return mean, square - mean**2
+
+
 def odds_bet(
     failed: Sequence[bool],
     offsets: Sequence[float],
