@@ -87,10 +87,10 @@ def monitored(hits: Counts, *, muting: bool, most: int = 10_000) -> list[tuple[i
         mass = detector.evidence(state)
         loud = int(np.argmax(mass))
         if mass[loud] >= BUDGET:
-            touching = MEMBER[:, MEMBER[loud]].any(axis=1)
+            touching: Flags = np.asarray(MEMBER[:, MEMBER[loud]].any(axis=1))
             tally = np.where(touching[:, None], blame.opened(state.mass), -np.inf)
             opened.append(Incident(t, loud, tally))
-            clear = touching if muting else np.arange(len(NODES)) == loud
+            clear: Flags = touching if muting else np.arange(len(NODES)) == loud
             state = esr.Masses(*(np.where(clear[:, None], 0.0, part) for part in state))
             if len(opened) == most:
                 break
