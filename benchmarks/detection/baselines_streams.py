@@ -87,7 +87,14 @@ def pooled(people: Population, *, estimated: bool = False) -> Rule:
 
 
 def simulate(
-    people: Population, rule: Rule, *, runs: int, seed: int, fault: float = 0.0, change: int = 0
+    people: Population,
+    rule: Rule,
+    *,
+    runs: int,
+    seed: int,
+    fault: float = 0.0,
+    change: int = 0,
+    threshold: float = NOMINAL,
 ) -> Floats:
     """Times to alarm after `change`, (references, runs), restricted to 4 x nominal."""
     floor = FLOOR if rule.priors.any() else 0.0
@@ -98,10 +105,10 @@ def simulate(
         rule.priors,
         floor,
         LAG,
-        FREEZE * NOMINAL if rule.learning else FROZEN,
+        FREEZE * threshold if rule.learning else FROZEN,
         np.asarray(EVENTS.shares),
         np.asarray(EVENTS.weights),
-        NOMINAL,
+        threshold,
         fault,
         change,
         runs,

@@ -28,7 +28,7 @@ _SPREAD: Final = 2.0
 #: needs proof of its own).
 FLOOR: Final = 1e-4
 #: Standard errors of the mean e-value by which `inflated` guards the run length.
-MARGIN: Final = 0.25
+MARGIN: Final = 0.1
 #: `inflated` raises log(a) by no more: by then every rate is 1 in all digits.
 _MOST: Final = 64.0
 
