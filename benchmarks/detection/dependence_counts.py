@@ -44,6 +44,11 @@ def random_effect(n: int, icc: float) -> Bet:
     return Bet(f"beta-binomial, ICC <= {icc:g}", count_bets(n, RATE, icc))
 
 
+def any_shape(n: int, icc: float) -> Bet:
+    """The bet on the shocks' mean and correlation alone."""
+    return Bet(f"moments, ICC <= {icc:g}", count_bets(n, RATE, icc, any_shape=True))
+
+
 def run_length(bet: Bet, pmf: Floats, nominal: int, setting: Setting, runs: int) -> Figure:
     """Clusters to a false alarm at evidence `nominal` clusters."""
     # Ten times the nominal, where nearly every path has ended; counting less is conservative.

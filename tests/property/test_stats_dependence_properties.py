@@ -52,6 +52,29 @@ def test_count_bets_hold_for_unequal_rates(rates: list[float], icc: float) -> No
     assert (law @ bets.count_bets(len(rates), bound, icc) <= 1.0 + _SLACK).all()
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    n=st.sampled_from([1, 2, 10, 200, 2000]),
+    icc=st.sampled_from([1e-3, 0.02, 0.3]),
+    low=st.floats(0.0, 0.02),
+    high=st.floats(0.02, 1.0),
+)
+def test_moment_bets_hold_for_shocks_of_any_shape(
+    n: int, icc: float, low: float, high: float
+) -> None:
+    """E <= 1 when a platform has two states, at the mean and at most the correlation allowed."""
+    bound = 0.02
+    chance = (bound - low) / max(high - low, 1e-12)
+    variance = chance * (1.0 - chance) * (high - low) ** 2
+    # Shrunk towards the mean until the correlation is kept.
+    scale = min(1.0, (icc * bound * (1.0 - bound) / max(variance, 1e-300)) ** 0.5)
+    rates = [max(bound + scale * (rate - bound), 1e-12) for rate in (high, low)]
+    laws = [beta_binomial_pmf(n, min(rate, 1.0 - 1e-12), 0.0) for rate in rates]
+    table = bets.count_bets(n, bound, icc, any_shape=True)
+    assert ((chance * laws[0] + (1.0 - chance) * laws[1]) @ table <= 1.0 + 1e-6).all()
+    assert (np.diff(table, axis=0) >= 0.0).all()
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), k=st.integers(2, 6))
 def test_odds_bets_hold_below_their_upper_limits(data: st.DataObject, k: int) -> None:

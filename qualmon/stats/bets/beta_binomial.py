@@ -14,22 +14,25 @@ icc 0 exceeds 1. A bet that rises with the count and is convex in it is one:
 - h read before the cluster is complete, what is to come counted as good, is at most its end
   value: an alarm that stands at noon stands at midnight, and may be given at noon.
 
-Such bets are mixtures of 1 and hinges (K - j)+ / E0(K - j)+, so the best one against a share eps
-(largest mean logarithm, the growth-rate optimal e-value) is a mixture weight, found by
-multiplicative ascent. At icc 0 it is the product of the answers' own bets.
+Such bets are mixtures of 1 and hinges (K - j)+ / E0(K - j)+; the weights against a share eps
+(largest mean logarithm: the growth-rate optimal e-value) are found by multiplicative ascent. At
+icc 0 the bet is the product of the answers' own.
+
+`any_shape`: with only the mean and the correlation of P bounded, mixtures of 1, K and K (K - 1)
+over their healthy means are bets too (E K (K - 1) = n (n - 1) E P^2), rising and convex. They
+hold where a rare serving state is bad, and are slower at large shares.
 
 Catches: more bad answers than bound and shared shocks explain, in one cluster or over many.
 Blind to: shares below the shocks' spread, within a budget; a wrong answer that replaces a bad one.
-Not covered: shocks with a heavier tail than the beta's (a serving state that is rare and bad).
+Not covered by the beta: shocks with a heavier upper tail; a rare bad state needs `any_shape`.
 
 Sources: Hoeffding, Ann. Math. Stat. 27 (1956), for unequal rates; Gruenwald, de Heide, Koolen,
-"Safe testing" (JRSS B 86, 2024), for growth-rate optimality; Cover, IEEE Trans. IT 30 (1984), for
-the ascent and its gap.
+"Safe testing" (JRSS B 86, 2024), for growth-rate optimality; Cover, IEEE Trans. IT 30 (1984).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -39,6 +42,9 @@ from scipy.special import betaln, gammaln, xlog1py, xlogy
 from qualmon.errors import StatisticsError
 from qualmon.stats.esr import Floats
 from qualmon.stats.grids import EPS_GRID, SATURATION
+
+#: Bets with healthy mean <= 1, 1 first: counts (m,) to values (J, m).
+Basis = Callable[[Floats], Floats]
 
 #: Largest cluster: a day of one answer every four seconds.
 MAX_CLUSTER: Final = 20_000
@@ -71,18 +77,26 @@ def beta_binomial_pmf(n: int, rate: float, icc: float) -> Floats:
     return np.asarray(weights / weights.sum())
 
 
-def count_bets(n: int, bound: float, icc: float, grid: Sequence[float] = EPS_GRID) -> Floats:
+def count_bets(
+    n: int,
+    bound: float,
+    icc: float,
+    grid: Sequence[float] = EPS_GRID,
+    *,
+    any_shape: bool = False,
+) -> Floats:
     """Factors of k = 0..n bad answers of n, shape (n + 1, K), one column per share of `grid`.
 
     n: answers asked for, fixed before the outcomes; bound: upper bound of the healthy rate in
     (0, 1); icc: upper bound of the intraclass correlation in [0, 1). Each column has mean <= 1
     under the null of this module, rises and is convex in k. Read-only and kept: take rows.
+    any_shape: the shocks' law has this mean and correlation at most, and any shape.
     Raises StatisticsError outside these ranges, or for shares outside (0, 1).
     """
     _check(n, bound, icc)
     if not all(0.0 < share < 1.0 for share in grid):
         raise StatisticsError(f"share grid {tuple(grid)!r} is not within (0, 1)")
-    return _table(n, bound, icc, tuple(grid))
+    return _table(n, bound, icc, tuple(grid), any_shape)
 
 
 def count_bet(
@@ -107,13 +121,12 @@ def _check(n: int, rate: float, icc: float) -> None:
 
 
 @lru_cache(maxsize=64)
-def _table(n: int, bound: float, icc: float, grid: tuple[float, ...]) -> Floats:
+def _table(n: int, bound: float, icc: float, grid: tuple[float, ...], any_shape: bool) -> Floats:
     if icc == 0.0:
         columns = [_independent(n, bound, share) for share in grid]
     else:
-        healthy = beta_binomial_pmf(n, bound, icc)
-        knots, means = _hinges(healthy)
-        columns = [_dependent(n, bound, icc, share, knots, means) for share in grid]
+        basis = _moments(n, bound, icc) if any_shape else _hinges(n, bound, icc)
+        columns = [_dependent(n, bound, icc, share, basis) for share in grid]
     table = np.stack(columns, axis=1)
     table.flags.writeable = False
     return table
@@ -126,23 +139,39 @@ def _independent(n: int, bound: float, share: float) -> Floats:
     return np.asarray(np.exp(np.minimum(logs, np.log(SATURATION))))
 
 
-def _hinges(healthy: Floats) -> tuple[Floats, Floats]:
-    """Knots j and E(K - j)+ under `healthy`, knots evenly over the logarithm of P(K > j)."""
+def _moments(n: int, bound: float, icc: float) -> Basis:
+    """1, K and K (K - 1) over their means at the bounds; a cluster of one has no pairs."""
+    square = bound**2 + icc * bound * (1.0 - bound)
+
+    def bets(k: Floats) -> Floats:
+        # Between 0 and 1, where the compressed counts may fall, pairs count none.
+        pairs = np.maximum(k * (k - 1.0), 0.0) / (max(n * (n - 1.0), 1.0) * square)
+        return np.stack([np.ones_like(k), k / (n * bound), pairs])
+
+    return bets
+
+
+def _hinges(n: int, bound: float, icc: float) -> Basis:
+    """1 and hinges over their means at the bounds; knots even in the logarithm of P(K > j)."""
+    healthy = beta_binomial_pmf(n, bound, icc)
     above = np.cumsum(healthy[:0:-1])[::-1]  # P(K > j), j = 0..n-1, summed from the tail
-    means = np.cumsum(above[::-1])[::-1]
     levels = np.logspace(0.0, np.log10(_RAREST), _KNOTS)
-    knots = np.unique(np.searchsorted(-above, -levels).clip(max=len(above) - 1))
-    return knots.astype(np.float64), np.asarray(means[knots], dtype=np.float64)
+    knots = np.unique(np.searchsorted(-above, -levels).clip(max=n - 1))
+    means = np.cumsum(above[::-1])[::-1][knots]
+
+    def bets(k: Floats) -> Floats:
+        hinges = np.maximum(k - knots[:, None], 0.0) / means[:, None]
+        return np.concatenate([np.ones((1, len(k))), hinges])
+
+    return bets
 
 
-def _dependent(
-    n: int, bound: float, icc: float, share: float, knots: Floats, means: Floats
-) -> Floats:
-    """The growth-rate optimal mixture of 1 and hinges against one share."""
+def _dependent(n: int, bound: float, icc: float, share: float, basis: Basis) -> Floats:
+    """The growth-rate optimal mixture of a basis of bets against one share."""
     where, mass = _compressed(_faulty(n, bound, icc, share))
-    found = (1.0 - _KEPT) * _ascend(_bets(where, knots, means), mass)
+    found = (1.0 - _KEPT) * _ascend(basis(where), mass)
     found[0] += _KEPT
-    return np.asarray(found @ _bets(np.arange(n + 1.0), knots, means))
+    return np.asarray(found @ basis(np.arange(n + 1.0)))
 
 
 def _faulty(n: int, bound: float, icc: float, share: float) -> Floats:
@@ -163,12 +192,6 @@ def _compressed(pmf: Floats) -> tuple[Floats, Floats]:
     kept = mass > 0.0
     means = np.bincount(cells, pmf * k)[kept] / mass[kept]
     return np.asarray(means, dtype=np.float64), np.asarray(mass[kept], dtype=np.float64)
-
-
-def _bets(k: Floats, knots: Floats, means: Floats) -> Floats:
-    """1 and the hinges at counts k, each with healthy mean 1, shape (1 + knots, counts)."""
-    hinges = np.maximum(k - knots[:, None], 0.0) / means[:, None]
-    return np.concatenate([np.ones((1, len(k))), hinges])
 
 
 def _ascend(bets: Floats, mass: Floats) -> Floats:
