@@ -168,8 +168,7 @@ def _pages(setting: Setting) -> tuple[list[Row], Table]:
     note = (
         f"12 nodes, bounds met exactly; a year has {RESTARTS} restarts, {VERSIONS} versions, "
         f"{RELOADS} reloads that change a null; headstarts of {HEADSTART:g} A in all. "
-        "ratio: pages over the ledger's bound, which overshoot leaves unused in part: headstarts that "
-        "the ledger never saw use it up, or break it where overshoot is small."
+        "ratio: pages over the ledger's bound, part of which overshoot leaves unused."
     )
     return rows, Table("Pages of healthy fleets", header, tuple(lines), note)
 

@@ -39,7 +39,7 @@ def _rate(case: str, hits: int, n: int, target: str, met: bool | None, note: str
 
 
 def _shares(setting: Setting) -> tuple[list[Row], Table]:
-    runs = 2000 if setting.full else 120
+    runs = 2000 if setting.full else 100
     rows, lines = [], []
     for p, bound in enumerate(BOUNDS):
         for k, share in enumerate(SHARES):
@@ -145,7 +145,7 @@ def _quantile(values: sizes.Floats, q: float) -> float | None:
 
 
 def _overlap(setting: Setting) -> tuple[list[Row], Table]:
-    runs = 200 if setting.full else 16
+    runs = 100 if setting.full else 14
     rows, lines = [], []
     for crossing in (False, True):
         places = "a platform and a model" if crossing else "places apart"

@@ -72,16 +72,19 @@ def incident(share: float, load: Load, rng: np.random.Generator) -> Ended | None
     watched: Rounds = at[alarm + 1 : stop], hits[alarm + 1 : stop]
     days = (watched[0] - at[alarm]) / 86400.0
     early: Rounds = at[: alarm + 1], hits[: alarm + 1]
-    by_hour = _by_hour(Plan(BOUND, alpha=ALPHA), *early, *watched)
-    three = _by_hour(Plan(BOUND, alpha=ALPHA, days=3), *early, *watched)
+    by_hour, three = _by_hour(*early, *watched)
     plain = _plain(max(size, 0.0), *watched, span=86400.0)
     hasty = _plain(max(size, 0.0), *watched, span=0.0)
     return Ended(*(float(days[k]) if k >= 0 else math.nan for k in (by_hour, three, plain, hasty)))
 
 
-def _by_hour(plan: Plan, before: Floats, early: Counts, at: Floats, hits: Counts) -> int:
-    """Index of the round that resolves, or -1. The rounds of a block are folded as one: its
-    counts are sums, so that this changes nothing but the time it takes."""
+def _by_hour(before: Floats, early: Counts, at: Floats, hits: Counts) -> tuple[int, int]:
+    """Index of the round that resolves, or -1: clean for a day at least, and for three.
+
+    The rounds of a block are folded as one: its counts are sums, so that this changes nothing
+    but the time it takes.
+    """
+    plan, found = Plan(BOUND, alpha=ALPHA), [-1, -1]
     seen = np.zeros((1, plan.blocks, 2))
     block = (before / 3600.0 % 24.0 * plan.blocks / 24.0).astype(int)
     np.add.at(seen[0, :, 0], block, ANSWERS)
@@ -92,9 +95,13 @@ def _by_hour(plan: Plan, before: Floats, early: Counts, at: Floats, hits: Counts
     for first, last in zip(edges, [*edges[1:], len(at)], strict=True):
         bad = int(hits[first:last].sum())
         state = recovery_by_hour.step(plan, state, float(at[first]), ANSWERS * (last - first), bad)
-        if recovery_by_hour.evidence(plan, state) >= 1.0 / ALPHA:
-            return int(first)
-    return -1
+        for k, days in enumerate((1, 3)):
+            over = recovery_by_hour.evidence(plan._replace(days=days), state) >= 1.0 / ALPHA
+            if over and found[k] < 0:
+                found[k] = int(first)
+        if found[1] >= 0:
+            break
+    return found[0], found[1]
 
 
 def _plain(share: float, at: Floats, hits: Counts, *, span: float) -> int:
