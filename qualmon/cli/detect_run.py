@@ -14,6 +14,7 @@ from qualmon.cli.detect_baseline import Baseline
 from qualmon.cli.detect_lines import BadLineError, Observation, Times, judged
 from qualmon.cli.jsonl import Readable
 from qualmon.errors import UsageError
+from qualmon.stats.score_valuation import DeclaredMean
 from qualmon.stats.stream import Alarm, Stream
 from qualmon.stats.valuation import Valuation, declared
 
@@ -37,7 +38,7 @@ def references(baseline: Path | None, null_rate: float | None, kind: str) -> Ref
             remedy="Give the one or the other: lines of a healthy time, or a healthy rate",
         )
     if null_rate is not None:
-        valued = declared(null_rate)
+        valued: Valuation = DeclaredMean(null_rate) if kind == "bounded" else declared(null_rate)
         return References(lambda _stream: valued, bad_lines=False)
     assert baseline is not None  # noqa: S101 - exactly one is given
     bad: list[int] = []
@@ -57,7 +58,7 @@ class _Watched:
 
     def __init__(self, valuation: Valuation, budget: float, first: Observation) -> None:
         self.valuation = valuation
-        self.stream: Stream[Mark] = Stream(valuation.health, budget)
+        self.stream: Stream[Mark] = Stream(valuation.health, budget, valuation.weights)
         self.times = Times(first.seconds)
         self.done = False
 

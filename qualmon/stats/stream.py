@@ -11,10 +11,11 @@ beyond their mean, and to what was there in the reference.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 from qualmon.stats.bounds import upper_limit
-from qualmon.stats.detector import EVENTS, Design
+from qualmon.stats.detector import EVENTS
 from qualmon.stats.onsets import Onsets
 from qualmon.stats.scalar import Factor, Scalar, factor
 from qualmon.stats.share import Share, likeliest, plausible, share
@@ -29,17 +30,16 @@ _FIRST_PART: Final = 0.1
 
 
 class Worth(NamedTuple):
-    """What an observation says: its e-value, the factors of the masses, and whether it is a
-    hit, in [0, 1], for the counts behind share and onset."""
+    """What an observation says: the factors of the masses, and whether it is a hit, in [0, 1],
+    for the counts behind share and onset."""
 
-    ratio: float
     factor: Factor
     hit: float
 
 
-def worth(ratio: float, hit: float, design: Design = EVENTS) -> Worth:
-    """For one e-value. Raises StatisticsError for one that is not finite or below 0."""
-    return Worth(ratio, factor(design, ratio), hit)
+def worth(ratio: float, hit: float) -> Worth:
+    """For one e-value under the shipped design. Raises StatisticsError if not finite or < 0."""
+    return Worth(factor(EVENTS, ratio), hit)
 
 
 class Health(NamedTuple):
@@ -64,31 +64,39 @@ class Alarm(NamedTuple, Generic[Mark]):
     page: bool
 
 
+class _Members(NamedTuple):
+    """Lines of the open cluster: sums of their factors and hits."""
+
+    factors: list[float]
+    size: int
+    hits: float
+
+
 class Stream(Generic[Mark]):
     """A fold in place. `watch` takes the lines in order, `close` ends the last cluster."""
 
     __slots__ = (
         "_clean",
         "_cluster",
-        "_design",
         "_health",
-        "_hits",
         "_last",
         "_lines",
+        "_members",
         "_onsets",
-        "_ratio",
         "_scalar",
-        "_size",
         "_slot",
         "_spacing",
         "_tail",
         "_unit",
     )
 
-    def __init__(self, health: Health, budget: float, design: Design = EVENTS) -> None:
-        """budget: hours, > 0; the mean time to a false alarm is at least that."""
-        self._health, self._design = health, design
-        self._scalar = Scalar(design.weights, budget)
+    def __init__(
+        self, health: Health, budget: float, weights: Sequence[float] = EVENTS.weights
+    ) -> None:
+        """budget: hours, > 0, which the mean time to a false alarm does not fall below.
+        weights: of the bets behind each factor, sum 1."""
+        self._health = health
+        self._scalar = Scalar(weights, budget)
         self._spacing = Spacing(max(1.0, _FIRST_PART * budget))
         self._onsets: Onsets[Mark] = Onsets()
         self._last: float | None = None
@@ -96,7 +104,8 @@ class Stream(Generic[Mark]):
         self._lines = 0
         self._clean = (0, 0.0)
         self._cluster: str | None = None
-        self._slot, self._size, self._ratio, self._hits = 0.0, 0, 0.0, 0.0
+        self._members = _Members([], 0, 0.0)
+        self._slot = 0.0
         self._tail: Mark
 
     def watch(
@@ -119,8 +128,8 @@ class Stream(Generic[Mark]):
         found = self.close()
         if cluster is None:
             return found + self._fold(slot, given.factor, given.hit, mark)
-        self._cluster, self._slot, self._size = cluster, slot, 0
-        self._ratio = self._hits = 0.0
+        self._cluster, self._slot = cluster, slot
+        self._members = _Members([0.0] * len(given.factor.values), 0, 0.0)
         self._join(given, mark)
         return found
 
@@ -129,13 +138,14 @@ class Stream(Generic[Mark]):
         if self._cluster is None:
             return []
         self._cluster = None
-        mean = factor(self._design, self._ratio / self._size)
-        return self._fold(self._slot, mean, self._hits / self._size, self._tail)
+        summed, size, hits = self._members
+        mean = tuple([value / size for value in summed])
+        return self._fold(self._slot, Factor(mean, max(mean)), hits / size, self._tail)
 
     def _join(self, given: Worth, mark: Mark) -> None:
-        self._size += 1
-        self._ratio += given.ratio
-        self._hits += given.hit
+        summed, size, hits = self._members
+        both = zip(summed, given.factor.values, strict=True)
+        self._members = _Members([a + b for a, b in both], size + 1, hits + given.hit)
         self._tail = mark
 
     def _fold(self, slot: float, by: Factor, hit: float, mark: Mark) -> list[Alarm[Mark]]:

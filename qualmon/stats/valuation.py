@@ -22,6 +22,7 @@ from qualmon.stats.baselines import empirical_bayes
 from qualmon.stats.baselines.dispersion import dispersion, independent
 from qualmon.stats.bets.events import event_ratio
 from qualmon.stats.bounds import upper_limit
+from qualmon.stats.detector import EVENTS
 from qualmon.stats.stream import Health, Worth, worth
 
 #: With as many prompts the errors of their rates average out (reference of ten answers each).
@@ -39,9 +40,10 @@ class Counts(NamedTuple):
 
 
 class Valuation(Protocol):
-    """Turns values of a stream into bets."""
+    """Turns values of a stream into bets. weights: of the bets, sum 1."""
 
     health: Health
+    weights: Sequence[float]
 
     def worth(self, prompt: str | None, value: float) -> Worth:
         """The bet on one value; raises StatisticsError for one outside the kind's range."""
@@ -54,6 +56,7 @@ class Events:
     def __init__(self, health: Health, rates: Mapping[str | None, float], other: float) -> None:
         """Raises StatisticsError for a rate outside (0, 1]."""
         self.health = health
+        self.weights: Sequence[float] = EVENTS.weights
         self._good = worth(0.0, 0.0)
         self._bad = {key: worth(event_ratio(1.0, rate), 1.0) for key, rate in rates.items()}
         self._other = worth(event_ratio(1.0, other), 1.0)
@@ -69,11 +72,16 @@ class Events:
 
 def declared(rate: float) -> Events:
     """Events against a declared healthy rate, which the stream itself has to prove."""
+    return Events(Health(null_rate(rate), "declared"), {}, rate)
+
+
+def null_rate(rate: float) -> float:
+    """`rate` if a healthy rate can be declared so; StatisticsError outside (0, 1)."""
     if not 0.0 < rate < 1.0:
         raise StatisticsError(
             f"null rate {rate!r} is not between 0 and 1", remedy="Give a healthy rate such as 0.01"
         )
-    return Events(Health(rate, "declared"), {}, rate)
+    return rate
 
 
 def referenced(counts: Mapping[str | None, Counts], blocks: Sequence[Counts]) -> Events:
