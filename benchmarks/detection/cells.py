@@ -231,7 +231,7 @@ def _both(case: str, ratios: list[Mean], most: float | None, geo: float | None) 
         # The cells of one setting share its run length's error: count all errors as one.
         sum(r.error for r in ratios) / len(ratios),
     )
-    target = "" if geo is None else f"<= {geo:.2f}"
+    target = "" if geo is None else f"<= {geo:.2f} (try 1.12)"
     met = None if geo is None else mean.value <= geo
     return [
         _worst(f"{case}, max of 20 cells", ratios, "" if most is None else f"<= {most:.2f}", most),

@@ -33,10 +33,10 @@ def uniform(shares: tuple[float, ...]) -> Design:
     return Design(shares, (1.0 / len(shares),) * len(shares))
 
 
-#: The shipped design for events and scores. At equal run length it needs 3-15 % fewer answers than
+#: The shipped design for events and scores. At equal run length it needs 2-13 % fewer answers than
 #: equal weights for shares of .4 % and more. A mass of a smaller share grows too slowly to help
 #: there, while its slow wandering in health raises the threshold for all, so those three octaves
-#: hold 5 %: that costs *them* ln(.1/w) nats, 7-16 % of the delay at .18 %. Above, weight falls with
+#: hold 5 %: that costs *them* ln(.1/w) nats, 6-15 % of the delay at .18 %. Above, weight falls with
 #: the share: ln(1/w) nats are soon earned by a large one. Any weights that sum to 1 keep the
 #: guarantee. Measured by `python -m benchmarks detection --only cells`, equal weights beside it.
 EVENTS: Final = Design(EPS_GRID, (0.01, 0.02, 0.02, 0.06, 0.22, 0.19, 0.15, 0.12, 0.13, 0.08))
