@@ -2,8 +2,6 @@
 
 Steady state: the delay after 1,000 or 2,000 healthy answers without an alarm. The oracle is exact
 (Markov chain) and stands at the run length that ours was found to have, not at the nominal one.
-Run lengths use E[T] = E[evidence at the alarm], which holds for any such design (evidence minus
-time is a martingale at the exact healthy rate) and varies far less than T itself.
 """
 
 from __future__ import annotations
@@ -13,10 +11,17 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.detection import cells_kernels as kernels
+from benchmarks.detection.event_runs import (
+    Mean,
+    Null,
+    Ours,
+    calibrated,
+    delay,
+    run_lengths,
+    with_achieved,
+)
 from benchmarks.report import Row, Section, Setting, Table
-from qualmon.stats.detector import EVENTS, Design, uniform
-from qualmon.stats.esr import Floats
+from qualmon.stats.detector import EVENTS, uniform
 from qualmon.stats.oracle import bernoulli
 
 SHARES: Final = (0.008, 0.02, 0.05, 0.16)
@@ -29,14 +34,6 @@ FINE: Final = 2e-3
 COARSE: Final = 1e-2
 
 
-class Null(NamedTuple):
-    """Healthy rate, nominal run length, healthy answers before the change."""
-
-    rate: float
-    arl: float
-    healthy: int
-
-
 NULLS: Final = (
     Null(0.001, 1e5, 2000),
     Null(0.01, 5e3, 1000),
@@ -46,65 +43,11 @@ NULLS: Final = (
 )
 
 
-class Mean(NamedTuple):
-    """A simulated mean and its relative standard error."""
-
-    value: float
-    error: float
-
-
 class Runs(NamedTuple):
     """Bad answers simulated per run length, and runs per delay."""
 
     events: float
     delays: int
-
-
-def arrays(design: Design, rate: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """What the kernels take of a design: weights, levels, powers, factors of a bad answer."""
-    eps, weights = np.asarray(design.shares), np.asarray(design.weights)
-    span = int(min(8.0 / rate, 4096))
-    powers = (1.0 - eps) ** np.arange(span)[:, None]
-    return weights, weights * (1.0 - eps) / eps, powers, 1.0 - eps + eps / rate
-
-
-def least_threshold(design: Design) -> float:
-    """From here on an alarm can fall on a bad answer only (see cells_kernels)."""
-    return (1.0 - min(design.shares)) / min(design.shares)
-
-
-def run_lengths(
-    design: Design, null: Null, thresholds: Floats, events: float, seed: int
-) -> list[Mean]:
-    """Mean run length at each ascending threshold. Needs thresholds >= least_threshold."""
-    if thresholds[0] < least_threshold(design):
-        raise ValueError(f"threshold {thresholds[0]} lets good answers alarm; step instead")
-    runs = int(events / (null.rate * null.arl))
-    _, evidence = kernels.passages(*arrays(design, null.rate), null.rate, thresholds, runs, seed)
-    return [_mean(column) for column in evidence.T]
-
-
-def calibrated(design: Design, null: Null, events: float, seed: int) -> float:
-    """The threshold whose mean run length is `null.arl`, by interpolation on one simulation."""
-    low = max(0.3 * null.arl, least_threshold(design))
-    thresholds = np.geomspace(low, null.arl, 40)
-    found = [mean.value for mean in run_lengths(design, null, thresholds, events, seed)]
-    at = np.interp(math.log(null.arl), np.log(found), np.log(thresholds))
-    return float(np.exp(at))
-
-
-def delay(design: Design, null: Null, share: float, threshold: float, runs: int, seed: int) -> Mean:
-    """Mean delay given no alarm in `null.healthy` answers."""
-    faulty = null.rate + share * (1.0 - null.rate)
-    found = kernels.delays(
-        *arrays(design, null.rate), null.rate, faulty, null.healthy, threshold, runs, seed
-    )
-    return _mean(found.astype(np.float64))
-
-
-def _mean(values: Floats) -> Mean:
-    value = float(values.mean())
-    return Mean(value, float(values.std()) / value / math.sqrt(values.size))
 
 
 class Cell(NamedTuple):
@@ -121,20 +64,6 @@ class Cell(NamedTuple):
     oracle: float
     oracle_zero: float
     coarse: float
-
-
-class Ours(NamedTuple):
-    """A calibrated design: its threshold and the run length found with other seeds."""
-
-    design: Design
-    threshold: float
-    achieved: Mean
-
-
-def _ours(design: Design, null: Null, events: float, seed: int) -> Ours:
-    threshold = calibrated(design, null, events / 2.0, seed)
-    [achieved] = run_lengths(design, null, np.array([threshold]), events, seed + 1)
-    return Ours(design, threshold, achieved)
 
 
 class Reference(NamedTuple):
@@ -191,8 +120,8 @@ def run(setting: Setting) -> Section:
     lengths: list[tuple[float | str | None, ...]] = []
     least: list[Mean] = []
     for i, null in enumerate(NULLS):
-        ours = _ours(EVENTS, null, runs.events, seed + 20 * i)
-        equal = _ours(uniform(EVENTS.shares), null, runs.events / 2.0, seed + 20 * i + 2)
+        ours = with_achieved(EVENTS, null, runs.events, seed + 20 * i)
+        equal = with_achieved(uniform(EVENTS.shares), null, runs.events / 2.0, seed + 20 * i + 2)
         [nominal] = run_lengths(
             EVENTS, null, np.array([null.arl]), runs.events / 2.0, seed + 20 * i + 4
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.detection import cells, cells_kernels
+from benchmarks.detection import cells_kernels, event_runs
+from benchmarks.detection.cells import NULLS
 from qualmon.stats import detector
 from qualmon.stats.detector import EVENTS
 from qualmon.stats.oracle import bernoulli
@@ -22,13 +23,13 @@ def test_jumping_over_good_answers_equals_stepping() -> None:
         state = detector.step(EVENTS, state, bad / RATE, hours=1.0, at=float(t))
         if bad:
             stepped.append(float(detector.evidence(state)))
-    jumped = cells_kernels.path(*cells.arrays(EVENTS, RATE), gaps)
+    jumped = cells_kernels.path(*event_runs.arrays(EVENTS, RATE), gaps)
     assert jumped == pytest.approx(stepped, rel=1e-10)
 
 
 def test_good_answers_never_carry_evidence_over_a_threshold() -> None:
     """From `least_threshold` on, all mass in the smallest share, the slowest to fall."""
-    threshold = cells.least_threshold(EVENTS)
+    threshold = event_runs.least_threshold(EVENTS)
     state = detector.init(EVENTS)
     state.mass[0] = threshold * (1.0 - 1e-12)
     for t in range(5):
@@ -39,13 +40,13 @@ def test_good_answers_never_carry_evidence_over_a_threshold() -> None:
 def test_thresholds_that_need_stepping_are_refused() -> None:
     """The jump is not used where it would not be exact."""
     with pytest.raises(ValueError, match="step instead"):
-        cells.run_lengths(EVENTS, cells.NULLS[1], np.array([100.0]), 1e4, 1)
+        event_runs.run_lengths(EVENTS, NULLS[1], np.array([100.0]), 1e4, 1)
 
 
 def test_run_length_is_the_mean_evidence_at_the_alarm() -> None:
     """E[T] = E[evidence at T]: 4 standard errors apart with probability < 1e-4."""
     time, evidence = cells_kernels.passages(
-        *cells.arrays(EVENTS, RATE), RATE, np.array([3_000.0]), 20_000, 3
+        *event_runs.arrays(EVENTS, RATE), RATE, np.array([3_000.0]), 20_000, 3
     )
     difference = (time - evidence)[:, 0]
     error = difference.std() / np.sqrt(difference.size)
