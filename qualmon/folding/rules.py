@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qualmon.incidents import DIFFERENCE_FAMILIES
+from qualmon.stats.detector import EVENTS, TOKENS
 from qualmon.stats.esr import Floats
-from qualmon.stats.grids import DROP_GRID, EPS_GRID
 from qualmon.stats.hierarchy import channel_weights, node_weights
 from qualmon.types import ChannelInfo, Node, Target, family_of
 
@@ -117,12 +117,12 @@ class FoldRules:
 
     @cached_property
     def drift_parts(self) -> tuple[Floats, Floats]:
-        """Part of a node's weight that each bet gets: shapes (events, 1) and (tokens, 1)."""
+        """Part of a node's weight that each bet gets: shapes (events, 10) and (tokens, 13)."""
         weights = channel_weights([family_of(channel) for channel in self.channels])
         split = len(self.events)
         return (
-            np.array(weights[:split]).reshape(-1, 1) / len(EPS_GRID),
-            np.array(weights[split:]).reshape(-1, 1) / len(DROP_GRID),
+            np.outer(weights[:split], EVENTS.weights),
+            np.outer(weights[split:], TOKENS.weights),
         )
 
     def dump(self) -> bytes:
