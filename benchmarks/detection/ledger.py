@@ -1,4 +1,4 @@
-"""Pages over fleet-years of restarts, reloads and versions; small faults under weekly versions."""
+"""The ledger: pages over fleet-years of restarts, reloads and versions of probes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 import orjson
 from scipy.special import gammaincinv
 
-from benchmarks.detection.ledger_kernels import Counts, Floats, delays, seeded, until
+from benchmarks.detection import ledger_versions
+from benchmarks.detection.ledger_kernels import Floats, seeded, until
 from benchmarks.report import Row, Section, Setting, Table
 from qualmon.stats import escalation, esr, hierarchy
 from qualmon.stats import ledger as books
@@ -60,7 +61,7 @@ def run(setting: Setting) -> Section:
     """The ledger's part of item 9."""
     _check()
     pages, first = _pages(setting)
-    found, second = _versions(setting)
+    found, second = ledger_versions.measured(setting)
     return Section("ledger", (*pages, *found), (first, second))
 
 
@@ -184,50 +185,3 @@ def _poisson(count: int) -> tuple[float, float]:
     """95 % interval of a mean count (Garwood 1936)."""
     low = 0.0 if count == 0 else float(gammaincinv(count, 0.025))
     return low, float(gammaincinv(count + 1, 0.975))
-
-
-def _versions(setting: Setting) -> tuple[list[Row], Table]:
-    runs, limit = (4000 if setting.full else 400), 90 * DAY
-    rows, lines = [], []
-    for bound in (1e-4, 1e-3):
-        for answers in (12, 4):
-            taken = {
-                name: _delays(bound, answers, week, name, runs, limit, setting.seed)
-                for name, week in (("none", 0), ("carried", 7 * DAY), ("dropped", 7 * DAY))
-            }
-            lines += [(bound, answers, name, *_hours(t, limit)) for name, t in taken.items()]
-            ratio = float(np.mean(taken["carried"]) / np.mean(taken["none"]))
-            lost = float(np.mean(taken["dropped"]) / np.mean(taken["none"]))
-            rows.append(Row("9", f".18 % with weekly versions, p0 {bound:g}, {answers} answers",
-                            ratio, "<= 1.15 x none", ratio <= 1.15,
-                            note=f"mean delay; dropping the evidence: {lost:.3g} x"))  # fmt: skip
-            late = float(np.mean(taken["carried"] >= 30 * DAY))
-            rows.append(Row("9", f".18 % found in 30 days, p0 {bound:g}, {answers} answers",
-                            1.0 - late, ">= .95", late <= 0.05))  # fmt: skip
-    header = ("p0", "answers a round", "at a version", "median h", "p90 h", "not in 90 days")
-    note = (
-        "Weight .004, rounds of 5 minutes. At each version a quarter of the prompts is new and "
-        "silent for a day, in both rules; dropped: masses start at 0 besides."
-    )
-    return rows, Table("Delay of a .18 % fault under weekly versions", header, tuple(lines), note)
-
-
-def _delays(
-    bound: float, answers: int, week: int, name: str, runs: int, limit: int, seed: int
-) -> Counts:
-    """Whether the mass stays at a version is asked of the ledger."""
-    before = books.step(books.init(BUDGET), Started(PARTS))
-    null = "" if name != "dropped" else " of the new version"
-    parts = {key: Part(part.weight, part.null + null) for key, part in PARTS.items()}
-    kept = bool(books.survivors(before, books.step(before, Epoch(parts))))
-    rate = bound + 0.0018 * (1.0 - bound)
-    whole, part = (
-        escalation.product(EVENTS, n, np.arange(n + 1), bound) for n in (answers, answers * 3 // 4)
-    )
-    drift = 0.004 * EVERY * np.asarray(EVENTS.weights)
-    return delays(whole, part, drift, bound, rate, BUDGET, week, DAY, kept, runs, limit, seed)
-
-
-def _hours(rounds: Counts, limit: int) -> tuple[float, float, float]:
-    late = float(np.mean(rounds >= limit))
-    return float(np.median(rounds)) * EVERY, float(np.quantile(rounds, 0.9)) * EVERY, late

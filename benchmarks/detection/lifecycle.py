@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from benchmarks.detection import lifecycle_escalation as escalation
 from benchmarks.detection import lifecycle_overlap as overlap
 from benchmarks.detection import lifecycle_recovery as ends
 from benchmarks.detection import lifecycle_share as sizes
@@ -179,7 +180,7 @@ def _escalation(setting: Setting) -> tuple[list[Row], Table]:
     runs = 300 if setting.full else 40
     rows, lines, false, total = [], [], 0, 0
     for before, after in ((0.008, 0.05), (0.02, 0.06), (0.02, 0.16)):
-        done = overlap.escalated(before, after, runs, setting.seed)
+        done = escalation.escalated(before, after, runs, setting.seed)
         seen = [d for d in done.delays if d >= 0]
         hours = [d / 12.0 for d in seen]
         lines.append((before, after, len(seen) / done.runs, _median(hours), done.false))

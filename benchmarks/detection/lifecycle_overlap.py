@@ -1,4 +1,4 @@
-"""Two faults at once: at different nodes, and a second one inside an open node."""
+"""Two faults at different nodes, the second while the first is open."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.detection.lifecycle_kernels import first_alarm
-from benchmarks.detection.lifecycle_share import BUDGET, EVERY, Counts, Floats, table
-from qualmon.stats import blame, blocks, detector, escalation, esr
+from benchmarks.detection.lifecycle_share import BUDGET, EVERY, Counts, Floats
+from qualmon.stats import blame, detector, escalation, esr
 from qualmon.stats.detector import EVENTS
 from qualmon.stats.hierarchy import node_weights
-from qualmon.stats.share import Window, plausible, share
 
 PLATFORMS: Final = 3
 MODELS: Final = 4
@@ -183,46 +181,3 @@ def _apart(chosen: Pair, found: list[Node]) -> bool:
         and any(node.cells <= one for node in found)
         and any(node.cells <= other for node in found)
     )
-
-
-class Escalated(NamedTuple):
-    """delays: rounds from the second fault to its alarm, -1 where none. false: runs of two
-    weeks of the first fault alone with an alarm."""
-
-    delays: list[int]
-    false: int
-    runs: int
-
-
-def escalated(before: float, after: float, runs: int, seed: int) -> Escalated:
-    """A fault of share `before` is found; a day later it grows to `after`, or does not."""
-    rng = np.random.default_rng(seed)
-    n, drift = 12, np.asarray(EVENTS.weights) * 0.004 * EVERY
-    delays, false = [], 0
-    for _ in range(runs):
-        early = rng.binomial(n, _rate(before), 30 * 288)
-        alarm = first_alarm(table(BOUND), drift, early, BUDGET)
-        if alarm < 0:
-            continue
-        steady = rng.binomial(n, _rate(before), 15 * 288)
-        rows = table(_ceiling(early[: alarm + 1], steady[:288]))
-        false += first_alarm(rows, drift, steady, BUDGET) >= 0
-        grown = rng.binomial(n, _rate(after), 30 * 288)
-        t = first_alarm(rows, drift, grown, BUDGET)
-        delays.append(t + 1 if t >= 0 else -1)
-    return Escalated(delays, false, len(delays))
-
-
-def _rate(share_of_answers: float) -> float:
-    return BOUND + share_of_answers * (1.0 - BOUND)
-
-
-def _ceiling(hits: Counts, fresh: Counts) -> float:
-    """The lower top of the intervals at the alarm and on the first day after it."""
-    past: blocks.Blocks = ()
-    for t, h in enumerate(hits.tolist()):
-        past = blocks.push(past, float(t), 12, h)
-    found = [Window(block.start, *blocks.since(past, block.start)) for block in past]
-    at_alarm = share(plausible(found, BOUND), BOUND, 0.025)
-    day = Window(0.0, 12 * len(fresh), int(fresh.sum()))
-    return escalation.ceiling(BOUND, at_alarm, share([day], BOUND, 0.025))

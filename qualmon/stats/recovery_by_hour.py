@@ -25,21 +25,16 @@ drift that sums to 1. Measured by `python -m benchmarks detection --only lifecyc
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv, xlog1py, xlogy
 
 from qualmon.errors import StatisticsError
 from qualmon.stats.esr import Floats
-
-Flags = NDArray[np.bool_]
+from qualmon.stats.fault_places import Flags, places, plausible, still
 
 _DAY: Final = 86400.0
-#: A place is dropped when the faulty draws are this much (nats) likelier at another.
-_IMPLAUSIBLE: Final = math.log(1000.0)
 #: A start with evidence below this (nats) at every place adds nothing any more.
 _DEAD: Final = -40.0
 
@@ -72,18 +67,6 @@ class Recovering(NamedTuple):
     still: Floats
     logs: Floats
     covered: Flags
-
-
-@lru_cache(maxsize=16)
-def places(blocks: int, contexts: int) -> Flags:
-    """Every place as flags of its cells, shape (P, contexts, blocks)."""
-    day = range(blocks)
-    arcs = [[(b - a) % blocks < size for b in day] for size in range(1, blocks) for a in day]
-    arcs.append([True] * blocks)
-    rows = [[True] * contexts]
-    if contexts > 1:
-        rows += [[c == k for c in range(contexts)] for k in range(contexts)]
-    return np.asarray([np.outer(row, arc) for row in rows for arc in arcs], dtype=np.bool_)
 
 
 def start(plan: Plan, at: float, seen: ArrayLike) -> Recovering:
@@ -138,7 +121,7 @@ def evidence(plan: Plan, state: Recovering) -> float:
     again = ~(waiting[None] & ~state.covered[:, None]).any(axis=(2, 3))
     grown = state.spend[:, None] * np.exp(np.minimum(state.logs, 500.0))
     by_place = np.where(day_passed[:, None] & again, grown, 0.0).sum(axis=0)
-    return float(by_place[_plausible(plan, state.seen)].min())
+    return float(by_place[plausible(plan.bound, state.seen)].min())
 
 
 def _closed(plan: Plan, state: Recovering) -> Recovering:
@@ -159,7 +142,7 @@ def _closed(plan: Plan, state: Recovering) -> Recovering:
         seen=seen,
         since=np.append(state.since[alive], state.now),
         spend=np.append(state.spend[alive], 1.0 / (plan.blocks * day * (day + 1))),
-        still=np.vstack([state.still[alive], _still(plan, seen)]),
+        still=np.vstack([state.still[alive], still(plan.bound, seen)]),
         logs=np.vstack([logs[alive], np.zeros(logs.shape[1])]),
         covered=np.concatenate([covered[alive], np.zeros_like(seen[None, ..., 0], bool)]),
     )
@@ -171,35 +154,6 @@ def _log_ratio(plan: Plan, still: Floats, block: int, draws: Floats, hits: Float
     n, h = inside @ draws, inside @ hits
     clean = (n - h) * (math.log1p(-plan.bound) - np.log1p(-still))
     return np.asarray(clean + h * (math.log(plan.bound) - np.log(still)))
-
-
-def _still(plan: Plan, seen: Floats) -> Floats:
-    """Rate by place that a fault which goes on has at least: half its share or, if unsure, the
-    lower 95 % limit; twice the bound at least, for nothing below can be told from health."""
-    n, h = _sums(plan, seen)
-    rate = np.divide(h, n, out=np.zeros_like(n), where=n > 0.0)
-    low = np.where(h > 0.0, betaincinv(np.maximum(h, 1.0), n - h + 1.0, 0.05), 0.0)
-    half = 0.5 * (rate + plan.bound)
-    return np.asarray(np.maximum(np.minimum(half, low), 2.0 * plan.bound))
-
-
-def _plausible(plan: Plan, seen: Floats) -> Flags:
-    """Places at which a fault explains the draws nearly as well as at the best one."""
-    n, h = _sums(plan, seen)
-    total_n, total_h = seen[..., 0].sum(), seen[..., 1].sum()
-    logs = _best(n, h, plan.bound, 1.0) + _best(total_n - n, total_h - h, 0.0, plan.bound)
-    return np.asarray(logs >= logs.max() - _IMPLAUSIBLE)
-
-
-def _best(n: Floats, h: Floats, least: float, most: float) -> Floats:
-    """Largest log likelihood of the counts at a rate within [least, most]."""
-    rate = np.clip(np.divide(h, n, out=np.zeros_like(n), where=n > 0.0), least, most)
-    return np.asarray(xlogy(h, rate) + xlog1py(n - h, -rate))
-
-
-def _sums(plan: Plan, seen: Floats) -> tuple[Floats, Floats]:
-    sums = np.einsum("pcb,cbk->pk", places(plan.blocks, plan.contexts), seen)
-    return sums[:, 0], sums[:, 1]
 
 
 def _number(plan: Plan, at: float) -> int:

@@ -10,6 +10,7 @@ import pytest
 
 from qualmon.errors import StatisticsError
 from qualmon.stats import recovery_by_hour as ends
+from qualmon.stats.fault_places import places
 from qualmon.stats.recovery_by_hour import Plan, Recovering
 
 HOUR = 3600.0
@@ -44,8 +45,8 @@ def _watch(seen: Any = DAYTIME, plan: Plan = PLAN) -> Watch:
 
 def test_places_are_arcs_of_the_day_in_one_context_or_all() -> None:
     """Six blocks have 31 arcs; two contexts three times as many places, none twice."""
-    assert len(ends.places(6, 1)) == 31
-    both = ends.places(6, 2)
+    assert len(places(6, 1)) == 31
+    both = places(6, 2)
     assert len(both) == 93
     assert len({place.tobytes() for place in both}) == 93
     assert both.any(axis=(1, 2)).all()
