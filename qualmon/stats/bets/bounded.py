@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 from qualmon.errors import StatisticsError
 from qualmon.stats.bets import tail_bounds, tails
 from qualmon.stats.bets.dictionary import Dictionary, Template, build
+from qualmon.stats.detector import EVENTS, Design
 from qualmon.stats.esr import Floats
-from qualmon.stats.grids import EPS_GRID
 
 #: Prior of the log-uniform template; the other templates share the rest equally.
 LOG_UNIFORM_PRIOR: Final = 0.5
@@ -52,7 +52,7 @@ def fit(
     reference: ArrayLike,
     *,
     confidence: float | None = tail_bounds.CONFIDENCE,
-    shares: tuple[float, ...] = EPS_GRID,
+    design: Design = EVENTS,
 ) -> ScoreBets:
     """Bets against healthy `reference` scores in [0, 1], shape (n,), independent draws.
 
@@ -74,12 +74,10 @@ def fit(
         raise StatisticsError(
             "every reference score is 1, so nothing can be worse; are high scores bad here?"
         )
-    return known(values[first][::-1], bounds[first][::-1], shares=shares)
+    return known(values[first][::-1], bounds[first][::-1], design=design)
 
 
-def known(
-    thresholds: ArrayLike, exceedance: ArrayLike, *, shares: tuple[float, ...] = EPS_GRID
-) -> ScoreBets:
+def known(thresholds: ArrayLike, exceedance: ArrayLike, *, design: Design = EVENTS) -> ScoreBets:
     """Bets where P(score > threshold) <= exceedance is known; both shape (C - 1,).
 
     Raises StatisticsError unless thresholds rise in [0, 1] and exceedances fall in (0, 1), one of
@@ -89,7 +87,7 @@ def known(
     if cuts.shape != above.shape or cuts.ndim != 1 or not (np.diff(cuts) > 0.0).all():
         raise StatisticsError(f"thresholds {cuts.tolist()!r} do not rise, one per exceedance")
     bounds = tails.checked(np.append(1.0, above))
-    return ScoreBets(cuts, bounds, build(_templates(bounds, np.append(0.0, cuts)), shares))
+    return ScoreBets(cuts, bounds, build(_templates(bounds, np.append(0.0, cuts)), design))
 
 
 def scores(values: ArrayLike) -> Floats:

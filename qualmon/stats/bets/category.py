@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike
 from qualmon.errors import StatisticsError
 from qualmon.stats.bets import tail_bounds, tails
 from qualmon.stats.bets.dictionary import Dictionary, Template, build
+from qualmon.stats.detector import EVENTS, Design
 from qualmon.stats.esr import Floats
-from qualmon.stats.grids import EPS_GRID
 
 #: Prior of the log-uniform template, of leaving the first category, and of the last one;
 #: the tails between share the rest.
@@ -29,7 +29,7 @@ FIRST_PRIOR: Final = 0.3
 LAST_PRIOR: Final = 0.15
 
 
-def known(probabilities: ArrayLike, *, shares: tuple[float, ...] = EPS_GRID) -> Dictionary:
+def known(probabilities: ArrayLike, *, design: Design = EVENTS) -> Dictionary:
     """Bets where the healthy probabilities, shape (C,), best category first, are known.
 
     Raises StatisticsError unless they are C >= 2 numbers that sum to 1, the last in (0, 1).
@@ -39,14 +39,14 @@ def known(probabilities: ArrayLike, *, shares: tuple[float, ...] = EPS_GRID) -> 
     if not proper:
         raise StatisticsError(f"probabilities {given.tolist()!r} do not sum to 1")
     above = np.cumsum(given[::-1])[::-1]
-    return build(_templates(tails.checked(np.append(1.0, above[1:]))), shares)
+    return build(_templates(tails.checked(np.append(1.0, above[1:]))), design)
 
 
 def fit(
     counts: ArrayLike,
     *,
     confidence: float | None = tail_bounds.CONFIDENCE,
-    shares: tuple[float, ...] = EPS_GRID,
+    design: Design = EVENTS,
 ) -> Dictionary:
     """Bets against healthy counts per category, shape (C,), best category first.
 
@@ -66,7 +66,7 @@ def fit(
         )
     n, hits = int(given.sum()), np.cumsum(given[:0:-1]).astype(np.int64)
     above = tail_bounds.of_hits(n, hits, confidence)[::-1]
-    return build(_templates(tails.checked(np.append(1.0, above))), shares)
+    return build(_templates(tails.checked(np.append(1.0, above))), design)
 
 
 def factors(dictionary: Dictionary, category: ArrayLike) -> Floats:

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from qualmon.errors import StatisticsError
-from qualmon.stats import esr
+from qualmon.stats import detector, esr
+from qualmon.stats.detector import EVENTS, Design
 from qualmon.stats.esr import Floats, Masses
-from qualmon.stats.grids import EPS_GRID
 
 
 class Template(NamedTuple):
@@ -31,8 +31,8 @@ class Template(NamedTuple):
 class Dictionary(NamedTuple):
     """Frozen bets on C outcomes, M = templates x shares of them, shares running fastest.
 
-    factors: shape (C, M), of an outcome; weights: shape (M,), sum 1. To change it after looking
-    at data is to start a new epoch.
+    factors: shape (C, M), of an outcome; weights: shape (M,), sum 1; shares: of the design. To
+    change it after looking at data is to start a new epoch.
     """
 
     factors: Floats
@@ -41,26 +41,20 @@ class Dictionary(NamedTuple):
     shares: tuple[float, ...]
 
 
-def build(templates: Sequence[Template], shares: tuple[float, ...] = EPS_GRID) -> Dictionary:
-    """Every template at every share, with equal weight over the shares.
+def build(templates: Sequence[Template], design: Design = EVENTS) -> Dictionary:
+    """Every template at every share of `design`, weighted by prior x weight of the share.
 
-    Raises StatisticsError without templates, for an e-value that is not finite or < 0, and for
-    a share outside (0, 1).
+    Raises StatisticsError without templates, and for an e-value that is not finite or < 0.
     """
     if not templates:
         raise StatisticsError("a dictionary without templates; give one at least")
     ratios = np.stack([template.ratio for template in templates], axis=1)
-    if not (np.isfinite(ratios).all() and (ratios >= 0.0).all()):
-        raise StatisticsError(f"e-values {ratios.tolist()!r} are not all finite numbers >= 0")
-    eps = np.asarray(shares)
-    if not (eps.size and ((eps > 0.0) & (eps < 1.0)).all()):
-        raise StatisticsError(f"shares {shares!r} are not all in (0, 1)")
     prior = np.asarray([template.prior for template in templates])
     return Dictionary(
-        ((1.0 - eps) + eps * ratios[:, :, None]).reshape(ratios.shape[0], -1),
-        np.repeat(prior / prior.sum(), eps.size) / eps.size,
+        detector.factors(design, ratios).reshape(ratios.shape[0], -1),
+        np.outer(prior / prior.sum(), design.weights).ravel(),
         tuple(template.name for template in templates),
-        shares,
+        design.shares,
     )
 
 

@@ -18,8 +18,8 @@ from qualmon.errors import StatisticsError
 from qualmon.stats.bets import bounded, category, tail_bounds
 from qualmon.stats.bets.bounded import ScoreBets
 from qualmon.stats.bets.dictionary import Dictionary
+from qualmon.stats.detector import EVENTS, Design
 from qualmon.stats.esr import Floats
-from qualmon.stats.grids import EPS_GRID
 
 
 class TwoSided(NamedTuple):
@@ -38,7 +38,7 @@ def fit(
     reference: ArrayLike,
     *,
     confidence: float | None = tail_bounds.CONFIDENCE,
-    shares: tuple[float, ...] = EPS_GRID,
+    design: Design = EVENTS,
 ) -> TwoSided:
     """Bets on both sides of healthy `reference` scores; as `bounded.fit`, whose errors it raises.
 
@@ -50,8 +50,8 @@ def fit(
         raise StatisticsError("every reference score is 0, so there is one side; use `bounded`")
     each = _each(confidence)
     return TwoSided(
-        bounded.fit(found, confidence=each, shares=shares),
-        bounded.fit(1.0 - found, confidence=each, shares=shares),
+        bounded.fit(found, confidence=each, design=design),
+        bounded.fit(1.0 - found, confidence=each, design=design),
     )
 
 
@@ -62,25 +62,23 @@ def factors(bets: TwoSided, score: ArrayLike) -> Floats:
     return np.concatenate(sides, axis=-1)
 
 
-def known_categories(
-    probabilities: ArrayLike, *, shares: tuple[float, ...] = EPS_GRID
-) -> Dictionary:
+def known_categories(probabilities: ArrayLike, *, design: Design = EVENTS) -> Dictionary:
     """Both sides of `category.known`: worse and better categories. Raises as that does."""
     given = np.asarray(probabilities, dtype=np.float64)
-    return _both(category.known(given, shares=shares), category.known(given[::-1], shares=shares))
+    return _both(category.known(given, design=design), category.known(given[::-1], design=design))
 
 
 def fit_categories(
     counts: ArrayLike,
     *,
     confidence: float | None = tail_bounds.CONFIDENCE,
-    shares: tuple[float, ...] = EPS_GRID,
+    design: Design = EVENTS,
 ) -> Dictionary:
     """Both sides of `category.fit`, the risk split between them. Raises as that does."""
     given, each = np.asarray(counts, dtype=np.float64), _each(confidence)
     return _both(
-        category.fit(given, confidence=each, shares=shares),
-        category.fit(given[::-1], confidence=each, shares=shares),
+        category.fit(given, confidence=each, design=design),
+        category.fit(given[::-1], confidence=each, design=design),
     )
 
 
