@@ -128,6 +128,9 @@ def evidence(state: Sessions) -> tuple[Floats, Floats, Floats]:
     Raises StatisticsError for impossible counts.
     """
     _check(state)
+    if state.draws.shape[-1] == 0:
+        nothing = np.zeros(state.draws.shape[:-1])
+        return nothing, nothing, nothing
     moved = _log_binomial(state, RATES)
     old = _log_binomial(state, np.asarray([OLD_RATE]))
     single = logsumexp(moved.sum(axis=-2), axis=-1) - math.log(len(RATES))
