@@ -13,6 +13,9 @@ from qualmon.cli.jsonl import MAX_LINE, Readable, blocks
 _ABSENT: Final = object()
 #: Of a wrong value, so much is shown.
 _SHOWN: Final = 60
+#: Lines without a time that are remembered: how long, and how many.
+_SHORT: Final = 120
+_KNOWN: Final = 4096
 
 
 class BadLineError(Exception):
@@ -33,22 +36,22 @@ class Observation(NamedTuple):
 class Times:
     """The times of a stream's accepted lines: all of them have one or none, none goes back."""
 
-    __slots__ = ("_last", "_timed")
+    __slots__ = ("_last",)
 
     def __init__(self, seconds: float | None) -> None:
         """seconds: of the first line."""
-        self._timed = seconds is not None
-        self._last = seconds if seconds is not None else 0.0
+        self._last = seconds
 
     def check(self, seconds: float | None) -> None:
         """Raises BadLineError for a time that does not fit."""
-        if (seconds is not None) is not self._timed:
-            before = "have" if self._timed else "have no"
-            raise BadLineError(f"t: the lines before of this stream {before} t")
-        if seconds is not None:
-            if seconds < self._last:
-                raise BadLineError(f"t: {self._last - seconds:g} s before the last line's")
-            self._last = seconds
+        last = self._last
+        if seconds is None or last is None:
+            if seconds is not last:
+                before = "no" if last is None else "a"
+                raise BadLineError(f"t: the lines before of this stream have {before} t")
+        elif seconds < last:
+            raise BadLineError(f"t: {last - seconds:g} s before the last line's")
+        self._last = seconds
 
 
 def observation(raw: bytes, kind: str) -> Observation:
@@ -119,21 +122,37 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def judged(source: Readable, kind: str) -> Iterator[list[tuple[int, Observation | BadLineError]]]:
+def judged(
+    source: Readable, kind: str
+) -> Iterator[list[tuple[int, Observation | BadLineError]]]:
     """(line number from 1, content or what is wrong with it), in blocks as they arrive.
 
     Lines of white space only are passed over. Times are left to `Times`, per stream.
     """
     number = 0
+    known: dict[bytes | None, Observation] = {}
     for block in blocks(source):
         found: list[tuple[int, Observation | BadLineError]] = []
         for raw in block:
             number += 1
-            try:
-                if raw is None:
-                    raise BadLineError(f"longer than {MAX_LINE // 2**20} MiB")
-                if raw and not raw.isspace():
-                    found.append((number, observation(raw, kind)))
-            except BadLineError as error:
-                found.append((number, error))
+            # Without times, most lines are like one before.
+            line = known.get(raw)
+            if line is not None:
+                found.append((number, line))
+            elif raw is None:
+                found.append((number, BadLineError(f"longer than {MAX_LINE // 2**20} MiB")))
+            elif raw and not raw.isspace():
+                found.append((number, _read(raw, kind, known)))
         yield found
+
+
+def _read(
+    raw: bytes, kind: str, known: dict[bytes | None, Observation]
+) -> Observation | BadLineError:
+    try:
+        line = observation(raw, kind)
+    except BadLineError as error:
+        return error
+    if line.t is None and len(raw) <= _SHORT and len(known) < _KNOWN:
+        known[raw] = line
+    return line

@@ -29,7 +29,10 @@ class Spacing:
 
     def earned(self, since: float) -> float:
         """Monitored hours of a slot `since` hours (> 0) after the last one; learns from it."""
-        hours = min(since, GAP_INTERVALS * self.usual if self._seen else self._first_cap)
-        self._seen = min(self._seen + 1, REMEMBERED)
+        if self._seen < REMEMBERED:
+            self._seen += 1
+        if since == self.usual:
+            return since
+        hours = min(since, GAP_INTERVALS * self.usual if self._seen > 1 else self._first_cap)
         self.usual += (hours - self.usual) / self._seen
         return hours

@@ -149,7 +149,7 @@ class Stream(Generic[Mark]):
         self._tail = mark
 
     def _fold(self, slot: float, by: Factor, hit: float, mark: Mark) -> list[Alarm[Mark]]:
-        hours = self._hours(slot)
+        hours = 0.0 if slot == self._last else self._hours(slot)
         self._onsets.n += 1
         if hit:
             self._onsets.hit(mark, hit)
@@ -158,12 +158,10 @@ class Stream(Generic[Mark]):
         return [self._alarm(mark)]
 
     def _hours(self, slot: float) -> float:
-        """Hours earned; 1 in the first slot, in units of hours or of a spacing yet unknown."""
+        """Hours earned by a new slot; 1 by the first, in hours or in a spacing yet unknown."""
         last, self._last = self._last, slot
         if last is None:
             return 1.0
-        if slot == last:
-            return 0.0
         hours = self._spacing.earned((slot - last) / _HOUR)
         if self._unit:
             self._scalar.scale(hours)
