@@ -79,7 +79,7 @@ def _sized(
     first: Counts,
     since: Counts,
 ) -> Found:
-    near = plausible(windows(alarm, first, since), bound)
+    near = plausible(windows(int(alarm), first, since), bound)
     best = likeliest(near, bound)
     return Found(share(near, bound), best, alarm + 1 - change, mean - change, best.start - change)
 
