@@ -76,7 +76,7 @@ def _shown(
         kind=kind,
         updated_at=slot.due,
         answers=best.n if best else 0,
-        hits=best.hits if best else 0,
+        hits=int(best.hits) if best else 0,
         share=sized.point,
         share_low=sized.low,
         share_high=sized.high,

@@ -19,11 +19,11 @@ _GROUPS: Final = 64
 
 
 class _Group(NamedTuple, Generic[Mark]):
-    """Hits from the one at observation `index` on. size: of the group; amount: sum of hits;
+    """Hits from the one at observation `begins` on. size: of the group; amount: sum of hits;
     first: amount of its first one."""
 
     mark: Mark
-    index: int
+    begins: int
     size: int
     amount: float
     first: float
@@ -68,7 +68,7 @@ class Onsets(Generic[Mark]):
         found, hits = [], 0.0
         for group in reversed(self._groups):
             hits += group.amount
-            window = Window(float(group.index), self.n - group.index, hits - group.first)
+            window = Window(float(group.begins), self.n - group.begins, hits - group.first)
             earlier_hits = max(0.0, self.hits - hits)
-            found.append(Candidate(group.mark, window, group.index - 1, earlier_hits))
+            found.append(Candidate(group.mark, window, group.begins - 1, earlier_hits))
         return found[::-1]

@@ -1,4 +1,4 @@
-"""Run lengths and delays of a design by simulation: what a threshold achieves in fact.
+"""Run lengths of a design by simulation: what a threshold achieves in fact.
 
 The provable threshold (evidence = budget) needs none of this. A calibrated one is lower, and
 holds only for the schedule and the bets that were simulated here: gates and reports may use
@@ -191,60 +191,3 @@ def calibrated(
         if achieved.mean >= arl:
             return Calibrated(float(rung), achieved)
     return Calibrated(arl, achieved)
-
-
-def delays(
-    design: Design,
-    healthy: Sampler,
-    faulty: Sampler,
-    threshold: float,
-    *,
-    change: int,
-    runs: int,
-    limit: int,
-    seed: int,
-    hours: float = 1.0,
-    engine: Fold = fold,
-) -> Floats:
-    """Hours from the change to the alarm, given none before it: shape (runs,), inf if cut.
-
-    change: healthy observations before (0: zero state, a long one: steady state). Paths that
-    alarm before the change are drawn again. Raises StatisticsError when nearly all do.
-    """
-    if change == 0:
-        start = np.zeros((runs, len(design.shares)))
-    else:
-        start = _quiet(design, healthy, threshold, change, runs, seed, hours, engine)
-    times = passages(
-        design, faulty, (threshold,), runs=runs, limit=limit, seed=seed + 1, hours=hours,
-        start=start, engine=engine,
-    )  # fmt: skip
-    return times[:, 0]
-
-
-def _quiet(
-    design: Design,
-    draw: Sampler,
-    threshold: float,
-    change: int,
-    runs: int,
-    seed: int,
-    hours: float,
-    engine: Fold,
-) -> Floats:
-    """Masses after `change` healthy observations of paths that did not alarm: (runs, bets)."""
-    rng = np.random.default_rng(seed)
-    kept: list[Floats] = []
-    for _ in range(50):
-        mass, quiet = np.zeros((runs, len(design.shares))), np.ones(runs, dtype=bool)
-        for begun in range(0, change, CHUNK):
-            block = draw(rng, (min(CHUNK, change - begun), runs))
-            mass, evidence = engine(design, mass, block, hours)
-            quiet &= evidence.max(axis=0) < threshold
-        kept.append(mass[quiet])
-        if sum(len(part) for part in kept) >= runs:
-            return np.concatenate(kept)[:runs]
-    raise StatisticsError(
-        f"fewer than {runs} of {50 * runs} paths are quiet for {change} observations; "
-        "move the change nearer or raise the threshold"
-    )

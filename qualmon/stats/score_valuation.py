@@ -63,8 +63,8 @@ class Scores:
             for bin_, row in enumerate(bets.dictionary.factors.tolist())
         ]
         bad = bounded.outcome(bets, reference) >= usual
-        status = "proven" if even(_by_day(bad, days)) else "refused"
-        self.health = Health(float(bets.tails[usual]), status)
+        calm = even(_by_day(bad, days))
+        self.health = Health(float(bets.tails[usual]), "proven" if calm else "refused")
 
     def worth(self, _prompt: str | None, value: float) -> Worth:
         """The bet on one score; raises StatisticsError for one outside [0, 1]."""

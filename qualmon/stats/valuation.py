@@ -99,11 +99,10 @@ def referenced(counts: Mapping[str | None, Counts], blocks: Sequence[Counts]) ->
             remedy="Give lines from a healthy time",
         )
     limit = min(upper_limit(n, hits), 1.0 - 0.5 / n)
-    status: Health = Health(limit, "proven" if even(blocks) else "refused")
+    health = Health(limit, "proven" if even(blocks) else "refused")
     if set(counts) == {None}:
-        return Events(status, {}, limit)
-    rates, other = _by_prompt(counts, limit)
-    return Events(status, rates, other)
+        return Events(health, {}, limit)
+    return Events(health, *_by_prompt(counts, limit))
 
 
 def _by_prompt(

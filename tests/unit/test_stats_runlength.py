@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from qualmon.errors import StatisticsError
-from qualmon.stats import detector, runlength, scan
+from qualmon.stats import delay, detector, runlength, scan
 from qualmon.stats.detector import EVENTS
 from qualmon.stats.runlength import events, mean_time, passages
 
@@ -91,7 +91,7 @@ def test_delays_shrink_with_the_share_and_hold_no_earlier_alarm() -> None:
     means = []
     for share in (0.05, 0.2, 0.8):
         faulty = events(0.02 + 0.98 * share, 0.02)
-        found = runlength.delays(
+        found = delay.delays(
             EVENTS, HEALTHY, faulty, 500.0, change=200, runs=200, limit=5000, seed=4
         )
         assert found.shape == (200,)
@@ -103,7 +103,7 @@ def test_delays_shrink_with_the_share_and_hold_no_earlier_alarm() -> None:
 def test_a_change_that_no_path_lives_to_see_is_refused() -> None:
     """With the remedy."""
     with pytest.raises(StatisticsError, match="move the change nearer"):
-        runlength.delays(EVENTS, HEALTHY, HEALTHY, 1.0, change=300, runs=5, limit=10, seed=1)
+        delay.delays(EVENTS, HEALTHY, HEALTHY, 1.0, change=300, runs=5, limit=10, seed=1)
 
 
 @pytest.mark.parametrize("thresholds", [(), (0.0,), (2.0, 1.0), (float("nan"),)])
