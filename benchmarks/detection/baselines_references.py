@@ -17,7 +17,7 @@ from benchmarks.detection.baselines_streams import (
 )
 from benchmarks.report import Table
 from qualmon.stats.baselines.drift import Block, block, drift
-from qualmon.stats.baselines.empirical_bayes import MARGIN, fit, inflated
+from qualmon.stats.baselines.empirical_bayes import LEARNING_MARGIN, fit, inflated
 from qualmon.stats.baselines.sessions import sessions
 
 #: Sessions of one reference, and their answers of each prompt.
@@ -49,8 +49,8 @@ def _clustered(sd: float, references: int, runs: int, seed: int) -> list[tuple[f
     icc = float(np.mean([one.icc for one in worth]))
     effective = float(np.median([one.effective for one in worth]))
     cases: tuple[tuple[str, Floats, Floats, float], ...] = (
-        ("independent answers", people.hits, people.n, MARGIN),
-        ("sessions", hits, n, MARGIN),
+        ("independent answers", people.hits, people.n, LEARNING_MARGIN),
+        ("sessions", hits, n, LEARNING_MARGIN),
         ("sessions, margin 1", hits, n, 1.0),
     )
     rows: list[tuple[float | str, ...]] = []

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.detection.baselines_kernels import times
-from qualmon.stats.baselines.empirical_bayes import FLOOR, Prior, fit, inflated
+from qualmon.stats.baselines.empirical_bayes import FLOOR, LEARNING_MARGIN, Prior, fit, inflated
 from qualmon.stats.bets.reference import FREEZE
 from qualmon.stats.detector import EVENTS
 
@@ -60,10 +60,10 @@ def fitted(people: Population) -> list[Prior]:
     return [fit(h, n) for h, n in zip(people.hits, people.n, strict=True)]
 
 
-def raised(people: Population, priors: list[Prior]) -> list[Prior]:
+def raised(people: Population, priors: list[Prior], margin: float = LEARNING_MARGIN) -> list[Prior]:
     """Each prior inflated on its own reference."""
     counts = zip(priors, people.hits, people.n, strict=True)
-    return [inflated(prior, h, n) for prior, h, n in counts]
+    return [inflated(prior, h, n, margin) for prior, h, n in counts]
 
 
 def by_prompt(name: str, people: Population, priors: list[Prior], learning: bool = True) -> Rule:

@@ -17,7 +17,7 @@ from benchmarks.detection.baselines_streams import (
     simulate,
 )
 from qualmon.stats import detector
-from qualmon.stats.baselines.empirical_bayes import FLOOR, Prior
+from qualmon.stats.baselines.empirical_bayes import FLOOR, LEARNING_MARGIN, MARGIN, Prior
 from qualmon.stats.bets import reference
 
 
@@ -79,7 +79,8 @@ def test_inflated_priors_keep_the_run_length(wrong: Prior | None, learning: bool
     for a new seed; the seed is fixed."""
     people = population(0.3, 5.7, 10, 60, seed=8)
     priors = fitted(people) if wrong is None else given(people, wrong)
-    rule = by_prompt("inflated", people, raised(people, priors), learning)
+    margin = LEARNING_MARGIN if learning else MARGIN
+    rule = by_prompt("inflated", people, raised(people, priors, margin), learning)
     found = run_length(simulate(people, rule, runs=6, seed=9))
     assert found.mean > NOMINAL
     assert found.corrected > 0.45 * NOMINAL

@@ -123,7 +123,7 @@ def test_a_wrong_prior_is_corrected_and_a_high_one_left_alone() -> None:
     low, high = Prior(0.2, 5.8), Prior(0.4, 5.6)
     assert inflated(low, hits, n).a > 1.33 * low.a
     assert inflated(high, hits, n) == high
-    assert leave_one_out(inflated(low, hits, n), hits, n, 0.1) == pytest.approx(1.0, abs=1e-6)
+    assert leave_one_out(inflated(low, hits, n, 0.1), hits, n, 0.1) == pytest.approx(1.0, abs=1e-6)
     assert inflated(low, hits, n, 2.0).a > inflated(low, hits, n).a
 
 

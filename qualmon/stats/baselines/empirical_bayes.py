@@ -27,8 +27,12 @@ _SPREAD: Final = 2.0
 #: No predicted rate below this, so that one answer is worth at most 10,000 (rule: a lower bound
 #: needs proof of its own).
 FLOOR: Final = 1e-4
-#: Standard errors of the mean e-value by which `inflated` guards the run length.
-MARGIN: Final = 0.1
+#: Standard errors of the mean e-value by which `inflated` guards the run length of a reference
+#: that stays as it is: at .1 one reference in ten has less than half the nominal run length.
+MARGIN: Final = 0.5
+#: The same for one that goes on learning, whose errors fade; .5 would cost it up to a fifth more
+#: delay at a share of .8 %.
+LEARNING_MARGIN: Final = 0.1
 #: `inflated` raises log(a) by no more: by then every rate is 1 in all digits.
 _MOST: Final = 64.0
 
@@ -90,9 +94,11 @@ def inflated(prior: Prior, hits: Floats, n: Floats, margin: float = MARGIN) -> P
     Each reference answer is predicted from the others of its prompt (with sessions: from the
     other sessions) under `prior`; the mean of its e-values, plus `margin` standard errors, must
     not exceed 1. A prior fitted elsewhere, or wrong, is thereby corrected by the reference on
-    which its rates are used; a right one loses little. hits, n: (prompts,) or
-    (sessions, prompts), as in `fit`; the larger standard error, by prompts or by sessions,
-    counts. Where nearly all answers are bad, rates near 1 come out, which never give evidence.
+    which its rates are used; a right one loses little. margin: MARGIN for a frozen reference,
+    LEARNING_MARGIN for a self-starting one, 1 where its sessions are few and differ.
+    hits, n: (prompts,) or (sessions, prompts), as in `fit`; the larger standard error, by
+    prompts or by sessions, counts. Where nearly all answers are bad, rates near 1 come out,
+    which never give evidence.
     Raises StatisticsError as `rate` does, or for a negative or infinite margin.
     """
     if not 0.0 <= margin < math.inf:
