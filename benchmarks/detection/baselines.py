@@ -27,6 +27,7 @@ from benchmarks.detection.baselines_streams import (
 )
 from benchmarks.report import Row, Section, Setting, Table
 from qualmon.stats.baselines.empirical_bayes import MARGIN, Prior
+from qualmon.stats.bets.reference import FREEZE
 
 TRUTH: Final = Prior(0.3, 5.7)
 #: Wrong by a third: both parameters down or up, and the mean down or up.
@@ -71,6 +72,7 @@ def run(setting: Setting) -> Section:
         _delay_table(found[STEADY]),
         _change_table(found),
         _equal_table(equal, found[STEADY]["pooled rate, known"]),
+        _freeze_table(people, rules["inflated"], size, setting.seed),
         _populations(size, setting.seed),
         clustered(size.references, size.few, setting.seed),
         drift_tickets(120 if setting.full else 40, setting.seed),
@@ -247,6 +249,31 @@ def _equal_table(equal: Equal, peer: list[Floats]) -> Table:
             for name, delays in equal.delays.items()
         ),
         "At the nominal threshold ours run longer in health; these are calibrated over references.",
+    )
+
+
+def _freeze_table(people: Population, rule: Rule, size: Size, seed: int) -> Table:
+    rows: list[tuple[float | str, ...]] = []
+    for freeze in (0.01, 0.1, FREEZE):
+        found = run_length(simulate(people, rule, runs=size.few, seed=seed + 6, freeze=freeze))
+        delays = [
+            simulate(
+                people,
+                rule,
+                runs=size.few,
+                seed=seed + 2,
+                fault=share,
+                change=STEADY,
+                freeze=freeze,
+            ).mean()
+            for share in SHARES
+        ]
+        rows.append((f"{freeze:.0%} of the budget", found.mean, found.tenth, *map(float, delays)))
+    return Table(
+        "Inflated prior, learning while the evidence is at most a part of the budget",
+        ("stops above", "run length", "10th", *(f"share {share:.1%}" for share in SHARES)),
+        tuple(rows),
+        f"Delays in answers after {STEADY:,} healthy ones.",
     )
 
 

@@ -95,6 +95,7 @@ def simulate(
     fault: float = 0.0,
     change: int = 0,
     threshold: float = NOMINAL,
+    freeze: float = FREEZE,
 ) -> Floats:
     """Times to alarm after `change`, (references, runs), restricted to 4 x nominal."""
     floor = FLOOR if rule.priors.any() else 0.0
@@ -105,7 +106,7 @@ def simulate(
         rule.priors,
         floor,
         LAG,
-        FREEZE * threshold if rule.learning else FROZEN,
+        freeze * threshold if rule.learning else FROZEN,
         np.asarray(EVENTS.shares),
         np.asarray(EVENTS.weights),
         threshold,
