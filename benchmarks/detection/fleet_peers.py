@@ -121,8 +121,9 @@ def _gaussian(setting: Setting) -> Table:
         ("rule", "threshold", *(f"{hit} hit" for hit in _AFFECTED)),
         tuple(rows),
         "T2: Xie-Siegmund 2013, window 200. Mei 2010 tuned to the shift. Hierarchy: all streams and"
-        " each alone, for the affected are no node here: any set of streams may be hit. Figures from memory were not"
-        " looked up: T2's agree but for one round (of counting), Mei's do not for many hit.",
+        " each alone, for the affected are no node here: any set of streams may be hit. Figures"
+        " from memory were not looked up: T2's agree but for one round (of counting), Mei's do not"
+        " for many hit.",
     )
 
 
