@@ -13,6 +13,7 @@ from qualmon.stats.bets.events import (
     missing_answer,
     product,
 )
+from qualmon.stats.bets.novelty import novelty_ratio
 from qualmon.stats.bets.odds import least_favourable, odds_bet
 from qualmon.stats.bets.odds_days import day_factors, day_law, day_start, day_step
 
@@ -32,6 +33,7 @@ __all__ = [
     "good_answers",
     "least_favourable",
     "missing_answer",
+    "novelty_ratio",
     "odds_bet",
     "product",
 ]
