@@ -8,8 +8,11 @@ Source: Datar, Gionis, Indyk, Motwani, SIAM J. Comput. 31 (2002).
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from qualmon.stats.grids import EPS_GRID
 from qualmon.stats.share import Window
 
 Mark = TypeVar("Mark")
@@ -30,11 +33,12 @@ class _Group(NamedTuple, Generic[Mark]):
 
 
 class Candidate(NamedTuple, Generic[Mark]):
-    """A possible onset: the mark of its hit, what was seen after it, observations and hits
-    before it."""
+    """A possible onset: the mark of its hit, what was seen since and after it (with it and
+    without), observations and hits before it."""
 
     mark: Mark
-    window: Window
+    since: Window
+    after: Window
     earlier: int
     earlier_hits: float
 
@@ -64,11 +68,42 @@ class Onsets(Generic[Mark]):
             del groups[0]
 
     def candidates(self) -> list[Candidate[Mark]]:
-        """Oldest first. Each window excludes the hit that chose it, which would bias it."""
+        """Oldest first. `since` is for its likelihood; the hit that chose it would bias a rate,
+        which `after` is for."""
         found, hits = [], 0.0
         for group in reversed(self._groups):
             hits += group.amount
-            window = Window(float(group.begins), self.n - group.begins, hits - group.first)
-            earlier_hits = max(0.0, self.hits - hits)
-            found.append(Candidate(group.mark, window, group.begins - 1, earlier_hits))
+            start, later = float(group.begins), self.n - group.begins
+            since = Window(start, later + 1, hits)
+            after = Window(start, later, hits - group.first)
+            earlier = max(0.0, self.hits - hits)
+            found.append(Candidate(group.mark, since, after, group.begins - 1, earlier))
         return found[::-1]
+
+
+def median(candidates: Sequence[Candidate[Mark]], bound: float) -> Candidate[Mark]:
+    """The candidate before which half of the evidence began; there must be one.
+
+    A start anywhere since the candidate before is worth (1 - eps)^gap as much as at the hit,
+    so a candidate stands for a geometric sum of starts. The likeliest single start would
+    follow bursts, and be late. bound: healthy rate of hits, in (0, 1).
+    """
+    logs, before = [], 0.0
+    for item in candidates:
+        gap, before = item.since.start - before, item.since.start
+        logs.append([_log_mass(item.since, gap, eps, bound) for eps in EPS_GRID])
+    top = max(max(row) for row in logs)
+    masses = [sum(math.exp(value - top) for value in row) for row in logs]
+    half, seen = 0.5 * math.fsum(masses), 0.0
+    for item, mass in zip(candidates, masses, strict=True):
+        seen += mass
+        if seen >= half:
+            return item
+    return candidates[-1]
+
+
+def _log_mass(since: Window, gap: float, eps: float, bound: float) -> float:
+    """log of the evidence for a share eps that began within `gap` answers before the hit."""
+    starts = -math.expm1(gap * math.log1p(-eps)) / eps
+    hits = since.hits * math.log1p(eps * (1.0 / bound - 1.0))
+    return math.log(starts) + hits + (since.n - since.hits) * math.log1p(-eps)

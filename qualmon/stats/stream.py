@@ -16,9 +16,9 @@ from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 from qualmon.stats.bounds import upper_limit
 from qualmon.stats.detector import EVENTS
-from qualmon.stats.onsets import Onsets
+from qualmon.stats.onsets import Onsets, median
 from qualmon.stats.scalar import Factor, Scalar, factor
-from qualmon.stats.share import Share, likeliest, plausible, share
+from qualmon.stats.share import Share, plausible, share
 from qualmon.stats.spacing import Spacing
 
 Mark = TypeVar("Mark")
@@ -171,17 +171,17 @@ class Stream(Generic[Mark]):
     def _alarm(self, mark: Mark) -> Alarm[Mark]:
         """The alarm of the evidence so far, and a new start from none."""
         bound, evidence = self._health.bound, self._scalar.evidence()
-        found = {item.window: item for item in self._onsets.candidates()}
-        windows = plausible(tuple(found), bound)
-        if windows:
-            best = found[likeliest(windows, bound)]
+        found = {item.since: item for item in self._onsets.candidates()}
+        onset, earlier, hits = mark, self._onsets.n - 1, 0.0
+        if found:
+            best = median(tuple(found.values()), bound)
             onset, earlier, hits = best.mark, best.earlier, best.earlier_hits
-        else:
-            onset, earlier, hits = mark, self._onsets.n - 1, 0.0
+        chosen = [found[window].after for window in plausible(tuple(found), bound)]
         self._clean = (self._clean[0] + earlier, self._clean[1] + hits)
         self._onsets = Onsets()
         self._scalar.reset()
-        return Alarm(mark, onset, evidence, share(windows, bound), self._proven())
+        sized = share(chosen, bound)
+        return Alarm(mark, onset, evidence, sized, self._proven())
 
     def _proven(self) -> bool:
         """Whether what came before the onsets of this stream puts its rate below the bound."""

@@ -10,7 +10,7 @@ import pytest
 from qualmon.errors import StatisticsError
 from qualmon.stats import detector
 from qualmon.stats.detector import EVENTS
-from qualmon.stats.onsets import Onsets
+from qualmon.stats.onsets import Onsets, median
 from qualmon.stats.scalar import Scalar, factor
 from qualmon.stats.spacing import Spacing
 from qualmon.stats.stream import Alarm, Health, Stream, Worth, worth
@@ -172,7 +172,30 @@ def test_candidates_cost_logarithmic_memory_and_keep_the_counts() -> None:
     found = onsets.candidates()
     assert len(found) < 40
     for item in found:
-        assert item.window.n == 300_000 - item.window.start
-        assert item.window.start == 3 * (item.mark + 1)
-        assert item.window.hits == 0.5 * (100_000 - item.mark - 1)
+        start = 3 * (item.mark + 1)
+        assert item.since == (start, 300_000 - start + 1, 0.5 * (100_000 - item.mark))
+        assert item.after == (start, 300_000 - start, 0.5 * (100_000 - item.mark - 1))
         assert (item.earlier, item.earlier_hits) == (3 * item.mark + 2, 0.5 * item.mark)
+
+
+def test_the_onset_is_the_median_of_where_the_evidence_began() -> None:
+    """Against the masses themselves, split by their start: 60 answers with a few hits."""
+    rng = np.random.default_rng(6)
+    uniform = detector.uniform(EVENTS.shares)
+    for _ in range(20):
+        bad = rng.random(60) < 0.2
+        bad[-1] = True
+        onsets: Onsets[int] = Onsets()
+        parts = np.zeros((61, 10))
+        for index, hit in enumerate(bad, 1):
+            onsets.n += 1
+            if hit:
+                onsets.hit(index, 1.0)
+            parts[index] = uniform.weights
+            parts[: index + 1] *= factor(uniform, float(hit) / BOUND).values
+        hits = [item.mark for item in onsets.candidates()]
+        # Merged hits are no candidates: their starts count for the next one that is.
+        before = [parts[: mark + 1].sum() for mark in hits]
+        expected = next(m for m, mass in zip(hits, before, strict=True) if mass >= before[-1] / 2)
+        found = median(onsets.candidates(), BOUND).mark
+        assert abs(hits.index(found) - hits.index(expected)) <= 1
