@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -56,7 +57,7 @@ def life(
     first: bool = False,
     design: Design = EVENTS,
 ) -> Life:
-    """One stream for `days` days, or until the first page after the onset if `first`."""
+    """One stream for `days` days, or until its first page after the onset if `first`."""
     kernels.seeded(seed)
     mass = np.zeros(len(design.shares))
     drift = np.asarray(design.weights) * (WEIGHT * 24.0 / ROUNDS)
@@ -90,11 +91,12 @@ def life(
             if state.status == "proven" and found.proven is None:
                 found.proven = float(day + 1)
             found.status = state.status
-        if first and any(page >= truth.onset for page in found.pages):
+        if first and found.pages and found.pages[-1] >= truth.onset:
             break
     return found
 
 
+@lru_cache(maxsize=64)
 def round_factors(bound: float, design: Design = EVENTS) -> NDArray[np.float64]:
     """Factors of a round by its hits, shape (MOST_HITS + 1, K)."""
     hit = factors(design, event_ratio(1.0, bound))

@@ -44,7 +44,7 @@ def test_the_chance_of_an_unseen_answer_is_good_turings() -> None:
 def test_an_answer_counts_once_a_look_however_many_sessions_hold_it() -> None:
     """Sessions of one look may share a state, so they are one witness."""
     reference = learn(Reference(), ["ab", "a", "aa"])
-    assert reference == (3, 1, {"a": 1, "b": 1})
+    assert reference == Reference(3, 1, {"a": 1, "b": 1})
     assert singletons(learn(reference, ["a"])) == 1
 
 
