@@ -48,7 +48,10 @@ def detect(
     import sys
 
     from qualmon.cli.detect_run import Detection, references
+    from qualmon.cli.tuning import tune_collector
 
+    # Nothing here lies in cycles, and a block of lines is many small values.
+    tune_collector()
     known = references(baseline, null_rate, score_kind.value)
     detection = Detection(arl, known, score_kind.value, stop=after_alarm is AfterAlarm.stop)
     detection.read(cast("BufferedReader", sys.stdin.buffer), sys.stdout.buffer)

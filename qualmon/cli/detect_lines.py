@@ -11,6 +11,7 @@ import orjson
 from qualmon.cli.jsonl import MAX_LINE, Readable, blocks
 
 _ABSENT: Final = object()
+_NAMES: Final = ("stream", "prompt", "cluster")
 #: Of a wrong value, so much is shown.
 _SHOWN: Final = 60
 #: Lines without a time that are remembered: how long, and how many.
@@ -65,15 +66,13 @@ def observation(raw: bytes, kind: str) -> Observation:
     value = _value(line.get("value", _ABSENT), kind)
     if len(line) == 1:
         return Observation(value, None, None, None, None, None)
+    names = [line.get("stream"), line.get("prompt"), line.get("cluster")]
+    for key, name in zip(_NAMES, names, strict=True):
+        if name is not None and type(name) is not str:
+            raise BadLineError(f"{key}: {_shown(name)} is not a string")
     t = line.get("t")
-    return Observation(
-        value,
-        _name(line, "stream"),
-        t,
-        None if t is None else _seconds(t),
-        _name(line, "prompt"),
-        _name(line, "cluster"),
-    )
+    seconds = None if t is None else _seconds(t)
+    return Observation(value, names[0], t, seconds, names[1], names[2])
 
 
 def _value(value: Any, kind: str) -> float:
@@ -88,13 +87,6 @@ def _value(value: Any, kind: str) -> float:
     if value is _ABSENT:
         raise BadLineError("value: missing")
     raise BadLineError(f"value: {_shown(value)} is not {allowed}")
-
-
-def _name(line: dict[str, Any], key: str) -> str | None:
-    value = line.get(key)
-    if value is None or type(value) is str:
-        return value
-    raise BadLineError(f"{key}: {_shown(value)} is not a string")
 
 
 def _seconds(t: Any) -> float:
@@ -122,9 +114,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def judged(
-    source: Readable, kind: str
-) -> Iterator[list[tuple[int, Observation | BadLineError]]]:
+def judged(source: Readable, kind: str) -> Iterator[list[tuple[int, Observation | BadLineError]]]:
     """(line number from 1, content or what is wrong with it), in blocks as they arrive.
 
     Lines of white space only are passed over. Times are left to `Times`, per stream.
@@ -136,7 +126,7 @@ def judged(
         for raw in block:
             number += 1
             # Without times, most lines are like one before.
-            line = known.get(raw)
+            line = known.get(raw) if known else None
             if line is not None:
                 found.append((number, line))
             elif raw is None:

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 #: The longest line that is read.
 MAX_LINE: Final = 16 * 2**20
-_BLOCK: Final = 2**20
+_BLOCK: Final = 2**16
 _BOM: Final = b"\xef\xbb\xbf"
 
 
