@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, ndtri, stdtrit
 
 from benchmarks.detection.controlled_kernels import ROUNDS_A_DAY
@@ -79,21 +80,24 @@ def learn(world: World, rng: np.random.Generator) -> Knowledge:
     upper[:, 0] = [fit.upper[0] for fit in fits]
     student = stdtrit(REFERENCE_DAYS - 1, CONFIDENCE)
     errors = np.stack([(fit.upper - fit.offset) / student for fit in fits])
-    slopes = tuple(slope(DIFFICULTY, offset[:, j], errors[:, j] ** 2) for j in range(TARGETS))
+    hard = [float(value) for value in DIFFICULTY]
+    slopes = tuple(
+        slope(hard, offset[:, j].tolist(), (errors[:, j] ** 2).tolist()) for j in range(TARGETS)
+    )
     return Knowledge(offset, upper, _days(classes, bad, offset), slopes)
 
 
-def _reference(world: World, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _reference(world: World, rng: np.random.Generator) -> tuple[NDArray[np.int64], Floats]:
     """Class of each prompt (days, prompts), failures (days, prompts, targets)."""
     prompts = ROUNDS_A_DAY * PROMPTS
     classes = rng.integers(len(DIFFICULTY), size=(REFERENCE_DAYS, prompts))
     levels = np.repeat(rng.integers(5, size=(REFERENCE_DAYS, ROUNDS_A_DAY)), PROMPTS, axis=1)
     effects = world.deviation * rng.standard_normal((REFERENCE_DAYS, 1, TARGETS))
     chances = expit(logits(world)[levels, classes] + effects)
-    return classes, (rng.random(chances.shape) < chances).astype(np.float64)
+    return classes, np.asarray(rng.random(chances.shape) < chances, dtype=np.float64)
 
 
-def _days(classes: Floats, bad: Floats, offset: Floats) -> DayDeviation:
+def _days(classes: NDArray[np.int64], bad: Floats, offset: Floats) -> DayDeviation:
     """Of the tested target, over the strata that are bet on."""
     s = bad.sum(axis=2).astype(np.int64)
     moments = [node_moments(row.tolist(), [0]) for row in offset]

@@ -89,7 +89,7 @@ def two_states(icc: float, chance: float = 0.01) -> Floats:
     """Rates of a healthy platform that is in a bad state in one round of a hundred."""
     gap = (icc * RATE * (1.0 - RATE) / (chance * (1.0 - chance))) ** 0.5
     low = RATE - chance * gap
-    return np.where(np.arange(2000) < 2000 * chance, low + gap, low)
+    return np.asarray(np.where(np.arange(2000) < 2000 * chance, low + gap, low))
 
 
 def logit_normal(icc: float) -> Floats:
