@@ -167,7 +167,7 @@ def _lines(seed: int, full: bool) -> dict[str, float]:
         for kind, text in kinds.items():
             file = Path(folder, "lines")
             file.write_text("".join(text))
-            seconds = least(repeats if kind == "value" else 2, partial(_detect, file))
+            seconds = least(repeats if "prompt" not in kind else 2, partial(_detect, file))
             found[f"{kind}; start included"] = count / seconds
             found[f"{kind}; start excluded"] = count / (seconds - start)
     return found
@@ -197,19 +197,20 @@ def _rows(steps: dict[tuple[str, int], float], lines: dict[str, float]) -> list[
                 note="minimum over repeats",
             )
         )
-    for how in ("start included", "start excluded"):
-        value = lines[f"value; {how}"]
-        rows.append(
-            Row(
-                "12",
-                f"qualmon detect, one stream, {how}",
-                value,
-                f">= {LINES_PER_SECOND:,}",
-                value >= LINES_PER_SECOND,
-                unit="lines/s",
-                note="minimum over repeats",
+    for case, value in lines.items():
+        # Prompts are beyond the requirement's one stream.
+        if ";" in case and "prompt" not in case:
+            rows.append(
+                Row(
+                    "12",
+                    f"qualmon detect, one stream, lines of {case}",
+                    value,
+                    f">= {LINES_PER_SECOND:,}",
+                    value >= LINES_PER_SECOND,
+                    unit="lines/s",
+                    note="minimum over repeats",
+                )
             )
-        )
     return rows
 
 
