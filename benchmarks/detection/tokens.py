@@ -137,7 +137,7 @@ def _oracle(setting: Setting) -> Table:
         ours = kernels.passages(route, 0.0, grid, weights, scale, runs, 10**6, setting.seed)
         at = float(np.interp(math.log(1e5), np.log(ours.mean(axis=0)), scale))
         for drop in (1e-3, 1e-2):
-            nats = np.linspace(2.0, 10.0, 60)
+            nats = np.linspace(2.0, 8.5, 60)
             best = kernels.oracle_passages(route, 0.0, drop, nats, runs, 10**6, setting.seed)
             bar = float(np.interp(math.log(1e5), np.log(best.mean(axis=0)), nats))
             limit = np.array([bar])
