@@ -101,7 +101,7 @@ def _control_row(icc: float, setting: Setting) -> Row:
 
 def _streams(setting: Setting) -> Table:
     """Every fault, ours beside what else could be done with the same masses."""
-    runs, limit = (200, 6000) if setting.full else (30, 2500)
+    runs, limit = (200, 6000) if setting.full else (20, 2500)
     rows = []
     for fault in faults():
         found, blamed, _, _ = passages(

@@ -241,11 +241,29 @@ def _best_node(rule: Rule, table: Floats, w: _Work) -> tuple[float, int]:
 
 
 @njit(cache=True)
+def _likeliest(rule: Rule, w: _Work, hours: int) -> int:
+    """Node of the largest posterior by both families at once: weight x the mean likelihood ratio
+    over onsets of each, 1 where a cell reports no log-probabilities."""
+    upper = w.of_events.shape[0]
+    best, node = -np.inf, -1
+    for v in range(rule.weights.shape[0]):
+        score = np.log(rule.weights[v])
+        if rule.families[0] > 0.0:
+            score += np.log(w.events[v].sum() / hours)
+        if rule.families[1] > 0.0 and (v < upper or (v - upper) % TOKEN_EVERY == 0):
+            score += np.log(w.tokens[v].sum() / hours)
+        if score > best:
+            best, node = score, v
+    return node
+
+
+@njit(cache=True)
 def joint_passages(
     place: Place, answers: Answers, rule: Rule, after: int, runs: int, limit: int, seed: int
 ) -> tuple[Counts, Counts, Counts]:
-    """Rounds from the change to the alarm, `limit` if none; the node blamed then, and `after`
-    rounds later, -1 if none; each (runs,). Paths that alarm before the change are drawn again."""
+    """Rounds from the change to the alarm, `limit` if none; the node blamed then, and the likeliest
+    by both families `after` rounds later, -1 if none; each (runs,). Paths that alarm before the
+    change are drawn again."""
     np.random.seed(seed)
     table = 1.0 + (answers.ratios.reshape(-1, 1) - 1.0) * rule.bets.shares
     found, blamed = np.full(runs, limit, dtype=np.int64), np.full((2, runs), -1, dtype=np.int64)
@@ -259,12 +277,12 @@ def joint_passages(
             at += 1
             _bet(place, answers, rule, table, mean, at, work)
             best, node = _best_node(rule, table, work)
-            if blamed[0, run] >= 0:
-                blamed[1, run] = node
-            elif best >= rule.threshold:
+            if blamed[0, run] < 0 and best >= rule.threshold:
                 early = at <= place.change
                 if not early:
                     found[run], last = at - place.change, at + after
-                    blamed[:, run] = node
+                    blamed[0, run] = node
+        if blamed[0, run] >= 0:
+            blamed[1, run] = _likeliest(rule, work, at)
         run += not early
     return found, blamed[0], blamed[1]

@@ -101,12 +101,12 @@ def _rules() -> tuple[_Rule, ...]:
 def _gaussian(setting: Setting) -> Table:
     """Delays from a restart at measured thresholds of run length 5,000."""
     rows: list[tuple[float | str | None, ...]] = []
-    steps = 4_000_000 if setting.full else 240_000
+    steps = 4_000_000 if setting.full else 160_000
     for rule in _rules():
         limit = 2000
         healthy = rule.times(0, rule.guesses, steps // rule.cost // limit, limit, setting.seed)
         at = fitted(healthy, rule.guesses, limit, _ARL)
-        runs = 2000 if setting.full else 200
+        runs = 2000 if setting.full else 100
         delays = [
             float(rule.times(hit, np.array([at]), runs, limit, setting.seed + 1).mean())
             for hit in _AFFECTED
@@ -130,7 +130,7 @@ def _gaussian(setting: Setting) -> Table:
 def _fleet(setting: Setting) -> Table:
     """The fleet's faults, each rule at a measured run length of 10,000 rounds."""
     control, limit = (300, 15_000) if setting.full else (30, 12_000)
-    runs, longest = (200, 6000) if setting.full else (30, 2000)
+    runs, longest = (200, 6000) if setting.full else (20, 2000)
     none, seed = world(0.0, None), setting.seed
 
     def ours(fault: Fault | None, at: Floats, count: int, last: int) -> Counts:
