@@ -18,7 +18,8 @@ from qualmon.stats.bounds import upper_limit
 from qualmon.stats.detector import EVENTS
 from qualmon.stats.onsets import Onsets, median
 from qualmon.stats.scalar import Factor, Scalar, factor
-from qualmon.stats.share import Share, plausible, share
+from qualmon.stats.share import Share, plausible
+from qualmon.stats.share_union import united
 from qualmon.stats.spacing import Spacing
 
 Mark = TypeVar("Mark")
@@ -180,8 +181,7 @@ class Stream(Generic[Mark]):
         self._clean = (self._clean[0] + earlier, self._clean[1] + hits)
         self._onsets = Onsets()
         self._scalar.reset()
-        sized = share(chosen, bound)
-        return Alarm(mark, onset, evidence, sized, self._proven())
+        return Alarm(mark, onset, evidence, united(chosen, bound), self._proven())
 
     def _proven(self) -> bool:
         """Whether what came before the onsets of this stream puts its rate below the bound."""
