@@ -12,12 +12,12 @@ from benchmarks.detection.scores_methods import (
     ARLS,
     Effort,
     Method,
-    cusum,
     measured,
     mixture,
     scalar,
 )
-from benchmarks.detection.scores_world import log_ratio
+from benchmarks.detection.scores_peers import oracles
+from benchmarks.detection.scores_world import cases
 from benchmarks.report import Table
 from qualmon.stats.bets import category, tails, two_sided
 from qualmon.stats.bets.dictionary import Dictionary, Template, build
@@ -26,51 +26,40 @@ RANKS: Final = ("1", "2", "3-5", "6-20", "21-100", "101-1000", "> 1000")
 HEALTH: Final[Floats] = np.array([0.80, 0.10, 0.06, 0.03, 0.009, 0.00095, 0.00005])
 DROPPED: Final[Floats] = np.append(0.0, HEALTH[1:] / HEALTH[1:].sum())
 CORRUPTED: Final[Floats] = np.array([0.0, 0.0, 0.0, 0.0, 0.10, 0.35, 0.55])
-CASES: Final = (
-    ("top-1 dropped", DROPPED, (0.01, 0.05, 0.16)),
-    ("corrupted token", CORRUPTED, (0.001, 0.008, 0.02)),
-)
+DROPS: Final = (0.01, 0.05, 0.16)
+CORRUPTIONS: Final = (0.001, 0.008, 0.02)
+CASES: Final = (*cases(DROPPED, DROPS), *cases(CORRUPTED, CORRUPTIONS))
 ARL: Final = ARLS[1]
 
 
 def category_table(effort: Effort, seed: int) -> Table:
     """Delay at run length 100,000 of ours, the equal tails, both sides and a window."""
     methods = {
-        "ours": _mixture(category.known(HEALTH)),
-        "equal tails": _mixture(_equal_tails()),
-        "ours, two-sided": _mixture(two_sided.known_categories(HEALTH)),
-        "1000-window, best event": None,
+        "ours": [_mixture(category.known(HEALTH))],
+        "equal tails": [_mixture(_equal_tails())],
+        "ours, two-sided": [_mixture(two_sided.known_categories(HEALTH))],
+        "1000-window, best event": [_window(case.fault) for case in CASES],
     }
     less = effort._replace(paths=effort.paths // 4)
-    rows = [row for case in CASES for row in _case(*case, methods, less, seed)]
+    best = _late(oracles(HEALTH, CASES), less, seed)
+    columns = [_late(each, less, seed) for each in methods.values()]
+    names = ["top-1 dropped"] * len(DROPS) + ["corrupted token"] * len(CORRUPTIONS)
     return Table(
         f"Rank categories, known probabilities, run length {ARL:,}: delay in tokens (x oracle)",
         ("fault", "share", "oracle CUSUM", *methods),
-        tuple(rows),
+        tuple(
+            (name, f"{case.share:.1%}", oracle, *(f"{d:,.0f} ({d / oracle:.2f})" for d in each))
+            for name, case, oracle, *each in zip(names, CASES, best, *columns, strict=True)
+        ),
         f"Ranks {' | '.join(RANKS)} with healthy probabilities "
         f"{' '.join(f'{p:g}' for p in HEALTH)}; corrupted tokens "
         f"{' '.join(f'{p:g}' for p in CORRUPTED)}. The window's event is chosen knowing the fault.",
     )
 
 
-def _case(
-    name: str,
-    fault: Floats,
-    shares: tuple[float, ...],
-    methods: dict[str, Method | None],
-    effort: Effort,
-    seed: int,
-) -> list[tuple[float | str | None, ...]]:
-    def late(of: list[Method]) -> list[float]:
-        found = measured(of, HEALTH, fault, shares, effort, seed, arls=(ARL,))
-        return [delay.mean for delay in found.delays[ARL]]
-
-    best = late([cusum(log_ratio(HEALTH, fault, share)) for share in shares])
-    columns = [late([method or _window(fault)]) for method in methods.values()]
-    return [
-        (name, f"{share:.1%}", oracle, *(f"{d:,.0f} ({d / oracle:.2f})" for d in each))
-        for share, oracle, *each in zip(shares, best, *columns, strict=True)
-    ]
+def _late(methods: list[Method], effort: Effort, seed: int) -> list[float]:
+    found = measured(methods, HEALTH, CASES, effort, seed, arls=(ARL,))
+    return [delay.mean for delay in found.delays[ARL]]
 
 
 def _mixture(dictionary: Dictionary) -> Method:

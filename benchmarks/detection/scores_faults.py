@@ -5,18 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.detection.kernels import Floats
-from benchmarks.detection.scores_methods import (
-    ARLS,
-    Effort,
-    Measured,
-    calibrated,
-    delays,
-    measured,
-    runs_of,
-    score_mixture,
-)
+from benchmarks.detection.scores_methods import ARLS, Effort, measured, score_mixture
 from benchmarks.detection.scores_peers import oracles
-from benchmarks.detection.scores_world import CELLS, SHARES, beta, contaminated, sampler
+from benchmarks.detection.scores_world import CELLS, Case, beta, cases
 from benchmarks.report import Setting, Table
 from qualmon.stats.bets.bounded import ScoreBets
 
@@ -29,17 +20,17 @@ def shifted(law: Floats, cells: int) -> Floats:
     return moved
 
 
-def faults(health: Floats) -> dict[str, tuple[Floats, tuple[float, ...]]]:
-    """Name -> (law of a bad answer's score, shares of bad answers)."""
+def faults(health: Floats) -> dict[str, list[Case]]:
+    """What one bad answer is like -> its cases."""
     ones = np.eye(CELLS + 1)[CELLS]
     moved = shifted(health, CELLS // 50)
     return {
-        "Beta(3, 9): a little worse": (beta(3, 9), SHARES),
-        "Beta(12, 3): far worse": (beta(12, 3), SHARES),
-        "exactly 1": (ones, SHARES),
-        "uniform": (beta(1, 1), SHARES),
-        "Beta(30, 70): a narrow peak at .3": (beta(30, 70), SHARES),
-        "healthy + .02": (moved, (0.16, 0.9999)),
+        "Beta(3, 9): a little worse": cases(beta(3, 9)),
+        "Beta(12, 3): far worse": cases(beta(12, 3)),
+        "exactly 1": cases(ones),
+        "uniform": cases(beta(1, 1)),
+        "Beta(30, 70): a narrow peak at .3": cases(beta(30, 70)),
+        "healthy + .02": cases(moved, (0.16, 0.9999)),
     }
 
 
@@ -51,20 +42,15 @@ def fault_tables(health: Floats, bets: ScoreBets, effort: Effort, setting: Setti
 
 
 def _table(health: Floats, bets: ScoreBets, arl: int, effort: Effort, seed: int) -> Table:
-    before, method = sampler(health), score_mixture(bets)
-    threshold = calibrated(method, before, arl, effort, 10 * seed + 1)
-    rows: list[tuple[float | str | None, ...]] = []
-    for name, (law, shares) in faults(health).items():
-        after = contaminated(health, law, shares)
-        found = delays(method, threshold, before, after, arl, effort, 10 * seed + 3)
-        ours = Measured({arl: tuple(found)}, {arl: runs_of(effort, arl)})
-        best = measured(
-            oracles(health, law, shares), health, law, shares, effort, seed, arls=(arl,)
-        )
-        for share, x, y in zip(shares, ours.delays[arl], best.delays[arl], strict=True):
-            rows.append((name, f"{share:.1%}", y.mean, x.mean, x.mean / y.mean))
+    named = [(name, case) for name, each in faults(health).items() for case in each]
+    asked = [case for _, case in named]
+    ours = measured([score_mixture(bets)], health, asked, effort, seed, arls=(arl,))
+    best = measured(oracles(health, asked), health, asked, effort, seed, arls=(arl,))
     return Table(
         f"Faults the dictionary was not made for, run length {arl:,}: delay in scores",
         ("law of bad answers", "share", "its oracle", "ours", "ratio"),
-        tuple(rows),
+        tuple(
+            (name, f"{case.share:.1%}", y.mean, x.mean, x.mean / y.mean)
+            for (name, case), x, y in zip(named, ours.delays[arl], best.delays[arl], strict=True)
+        ),
     )

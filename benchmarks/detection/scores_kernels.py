@@ -24,13 +24,31 @@ INSTANCES: Final = 30
 
 
 @njit(cache=True)
-def draw(cumulative: Floats, guide: NDArray[np.int64]) -> int:
-    """One outcome; guide[g]: the first whose cumulative probability exceeds g / guide.size."""
-    u = np.random.random()
-    c = guide[int(u * guide.shape[0])]
-    while c < cumulative.shape[0] - 1 and cumulative[c] <= u:
-        c += 1
-    return int(c)
+def alias_table(probabilities: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Walker's alias method (1977) as Vose fills it (1991): an outcome's own part of its cell,
+    and the outcome that takes the rest."""
+    size = probabilities.shape[0]
+    keep = probabilities * (size / probabilities.sum())
+    other = np.arange(size)
+    small = [i for i in range(size) if keep[i] < 1.0]
+    large = [i for i in range(size) if keep[i] >= 1.0]
+    while len(small) > 0 and len(large) > 0:
+        short, long = small.pop(), large.pop()
+        other[short] = long
+        keep[long] -= 1.0 - keep[short]
+        if keep[long] < 1.0:
+            small.append(long)
+        else:
+            large.append(long)
+    return keep, other
+
+
+@njit(cache=True)
+def draw(keep: Floats, other: NDArray[np.int64]) -> np.uint64:
+    """One outcome of an alias table; what rounding left over keeps its own cell."""
+    u = np.random.random() * keep.shape[0]
+    c = np.uint64(u)  # unsigned: no test for negative indices, and no branch
+    return c if u - c < keep[c] else np.uint64(other[c])
 
 
 @njit(cache=True)
@@ -65,8 +83,8 @@ def mixture_passages(
     factors: Floats,
     weights: Floats,
     table: NDArray[np.int64],
-    cumulative: Floats,
-    guide: NDArray[np.int64],
+    keep: Floats,
+    other: NDArray[np.int64],
     thresholds: Floats,
     runs: int,
     limit: int,
@@ -79,7 +97,7 @@ def mixture_passages(
         mass = np.zeros(weights.shape[0])
         reached = 0
         for t in range(1, limit + 1):
-            _update(mass, weights, factors[table[draw(cumulative, guide)]])
+            _update(mass, weights, factors[table[draw(keep, other)]])
             total = _total(mass)
             while reached < thresholds.shape[0] and total >= thresholds[reached]:
                 found[run, reached] = t
@@ -94,10 +112,10 @@ def mixture_delays(
     factors: Floats,
     weights: Floats,
     table: NDArray[np.int64],
-    cumulative: Floats,
-    guide: NDArray[np.int64],
-    cumulatives: Floats,
-    guides: NDArray[np.int64],
+    keep: Floats,
+    other: NDArray[np.int64],
+    keeps: Floats,
+    others: NDArray[np.int64],
     change: int,
     threshold: float,
     runs: int,
@@ -111,14 +129,14 @@ def mixture_delays(
     alarm before the change are drawn again.
     """
     np.random.seed(seed)
-    faults = cumulatives.shape[0]
+    faults = keeps.shape[0]
     found = np.full((faults, runs, branches), limit, dtype=np.int64)
     for run in range(runs):
         mass = np.zeros(weights.shape[0])
         t = 0
         while t < change:
             t += 1
-            _update(mass, weights, factors[table[draw(cumulative, guide)]])
+            _update(mass, weights, factors[table[draw(keep, other)]])
             if _total(mass) >= threshold:
                 mass[:] = 0.0
                 t = 0
@@ -126,7 +144,7 @@ def mixture_delays(
             for branch in range(branches):
                 later = mass.copy()
                 for t in range(1, limit + 1):
-                    _update(later, weights, factors[table[draw(cumulatives[s], guides[s])]])
+                    _update(later, weights, factors[table[draw(keeps[s], others[s])]])
                     if _total(later) >= threshold:
                         found[s, run, branch] = t
                         break
@@ -137,10 +155,10 @@ def mixture_delays(
 def _scalar(kind: int, state: Floats, ring: Floats, v: float) -> float:
     """Advances [count, level, sum, low] and returns the statistic; -inf before it is ready."""
     state[0] += 1.0
-    n = int(state[0])
     if kind == CUSUM:
         state[1] = max(state[1], 0.0) + v
         return float(state[1])
+    n = np.uint64(state[0])
     if kind == WINDOW:
         at = n % ring.shape[0]
         state[1] += v - ring[at]
@@ -167,8 +185,8 @@ def scalar_passages(
     kind: int,
     window: int,
     values: Floats,
-    cumulative: Floats,
-    guide: NDArray[np.int64],
+    keep: Floats,
+    other: NDArray[np.int64],
     thresholds: Floats,
     runs: int,
     limit: int,
@@ -181,7 +199,7 @@ def scalar_passages(
         state, ring = np.zeros(4), np.zeros(window)
         reached = 0
         for t in range(1, limit + 1):
-            level = _scalar(kind, state, ring, values[draw(cumulative, guide)])
+            level = _scalar(kind, state, ring, values[draw(keep, other)])
             while reached < thresholds.shape[0] and level >= thresholds[reached]:
                 found[run, reached] = t
                 reached += 1
@@ -195,10 +213,10 @@ def scalar_delays(
     kind: int,
     window: int,
     values: Floats,
-    cumulative: Floats,
-    guide: NDArray[np.int64],
-    cumulatives: Floats,
-    guides: NDArray[np.int64],
+    keep: Floats,
+    other: NDArray[np.int64],
+    keeps: Floats,
+    others: NDArray[np.int64],
     change: int,
     threshold: float,
     runs: int,
@@ -208,14 +226,14 @@ def scalar_delays(
 ) -> Counts:
     """As mixture_delays."""
     np.random.seed(seed)
-    faults = cumulatives.shape[0]
+    faults = keeps.shape[0]
     found = np.full((faults, runs, branches), limit, dtype=np.int64)
     for run in range(runs):
         state, ring = np.zeros(4), np.zeros(window)
         t = 0
         while t < change:
             t += 1
-            if _scalar(kind, state, ring, values[draw(cumulative, guide)]) >= threshold:
+            if _scalar(kind, state, ring, values[draw(keep, other)]) >= threshold:
                 state[:] = 0.0
                 ring[:] = 0.0
                 t = 0
@@ -223,7 +241,7 @@ def scalar_delays(
             for branch in range(branches):
                 later, window_later = state.copy(), ring.copy()
                 for t in range(1, limit + 1):
-                    v = values[draw(cumulatives[s], guides[s])]
+                    v = values[draw(keeps[s], others[s])]
                     if _scalar(kind, later, window_later, v) >= threshold:
                         found[s, run, branch] = t
                         break

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.detection import scores_kernels as compiled
 from benchmarks.detection.kernels import Counts, Floats
-from benchmarks.detection.scores_world import VALUES, Sampler, contaminated, sampler
+from benchmarks.detection.scores_world import VALUES, Case, Sampler, contaminated, sampler
 from qualmon.stats.bets.bounded import ScoreBets, outcome
 from qualmon.stats.bets.dictionary import Dictionary
 
@@ -45,7 +45,7 @@ class Delay(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A method's delays per run length, one per share, and the runs behind its thresholds."""
+    """A method's delays per run length, one per case, and the runs behind its thresholds."""
 
     delays: dict[int, tuple[Delay, ...]]
     runs: dict[int, int]
@@ -63,7 +63,9 @@ def scalar(kind: int, window: int, values: Floats, grid: Floats) -> Method:
         lambda s, thresholds, *rest: compiled.scalar_passages(
             kind, window, values, *s, thresholds, *rest
         ),
-        lambda s, faulty, *rest: compiled.scalar_delays(kind, window, values, *s, *faulty, *rest),
+        lambda s, faulty, *rest: _call(
+            compiled.scalar_delays, kind, window, values, *s, *faulty, *rest
+        ),
     )
 
 
@@ -78,8 +80,13 @@ def mixture(dictionary: Dictionary, table: NDArray[np.int64]) -> Method:
     return Method(
         np.exp(np.linspace(math.log(100.0), math.log(200_000.0), 80)),
         lambda s, thresholds, *rest: compiled.mixture_passages(*fixed, *s, thresholds, *rest),
-        lambda s, faulty, *rest: compiled.mixture_delays(*fixed, *s, *faulty, *rest),
+        lambda s, faulty, *rest: _call(compiled.mixture_delays, *fixed, *s, *faulty, *rest),
     )
+
+
+def _call(kernel: Callable[..., Counts], *arguments: Any) -> Counts:
+    """A kernel on arguments from several tuples."""
+    return kernel(*arguments)
 
 
 def calibrated(method: Method, health: Sampler, arl: int, effort: Effort, seed: int) -> float:
@@ -87,14 +94,14 @@ def calibrated(method: Method, health: Sampler, arl: int, effort: Effort, seed: 
 
     The lowest threshold, where even that has longer runs (a fault that health never shows).
     """
-    rough = run_lengths(method.passages(health, method.grid, 16, 2 * arl, seed), 2 * arl)
+    rough = run_lengths(method.passages(health, method.grid, 16, arl, seed), arl)
     if rough[0] > 4 * arl:
         return float(method.grid[0])
-    low = max(int(np.searchsorted(rough, 0.4 * arl)) - 1, 0)
-    high = min(int(np.searchsorted(rough, 2.0 * arl)), method.grid.size - 1)
+    low = max(int(np.searchsorted(rough, 0.5 * arl)) - 1, 0)
+    high = min(int(np.searchsorted(rough, 1.6 * arl)), method.grid.size - 1)
     for grid in (np.linspace(method.grid[low], method.grid[high], 40), method.grid):
-        found = method.passages(health, grid, runs_of(effort, arl), 10 * arl, seed + 1)
-        lengths = run_lengths(found, 10 * arl)
+        found = method.passages(health, grid, runs_of(effort, arl), 3 * arl, seed + 1)
+        lengths = run_lengths(found, 3 * arl)
         if lengths[0] <= arl <= lengths[-1]:
             break
     return float(np.interp(math.log(arl), np.log(lengths), grid))
@@ -136,20 +143,19 @@ def delays(
 def measured(
     methods: Sequence[Method],
     health: Floats,
-    fault: Floats,
-    shares: Sequence[float],
+    cases: Sequence[Case],
     effort: Effort,
     seed: int,
     *,
     arls: Sequence[int] = ARLS,
     provable: bool = False,
 ) -> Measured:
-    """Delays at every run length: of one method for all shares, or of one method per share.
+    """Delays at every run length: of one method for all cases, or of one method per case.
 
     provable: at the threshold of the guarantee, the run length itself, not a simulated one.
     """
     before = sampler(health)
-    groups = [list(shares)] if len(methods) == 1 else [[share] for share in shares]
+    groups = [list(cases)] if len(methods) == 1 else [[case] for case in cases]
     found: dict[int, tuple[Delay, ...]] = {}
     for arl in arls:
         each: list[Delay] = []
@@ -157,26 +163,26 @@ def measured(
             threshold = float(arl)
             if not provable:
                 threshold = calibrated(method, before, arl, effort, 10 * seed)
-            after = contaminated(health, fault, group)
+            after = contaminated(health, group)
             each += delays(method, threshold, before, after, arl, effort, 10 * seed + 5)
         found[arl] = tuple(each)
     return Measured(found, {arl: runs_of(effort, arl) for arl in arls})
 
 
-def ratio(a: Measured, b: Measured, arl: int, share: int) -> tuple[float, float, float]:
+def ratio(a: Measured, b: Measured, arl: int, case: int) -> tuple[float, float, float]:
     """Delay of `a` over that of `b` with its 95 % interval, thresholds' errors included."""
-    x, y = a.delays[arl][share], b.delays[arl][share]
+    x, y = a.delays[arl][case], b.delays[arl][case]
     variance = (x.error / x.mean) ** 2 + (y.error / y.mean) ** 2
-    variance += sum((_slope(m, share) ** 2) / m.runs[arl] for m in (a, b))
+    variance += sum((_slope(m, case) ** 2) / m.runs[arl] for m in (a, b))
     spread = math.exp(1.96 * math.sqrt(variance))
     middle = x.mean / y.mean
     return middle, middle / spread, middle * spread
 
 
-def _slope(of: Measured, share: int) -> float:
+def _slope(of: Measured, case: int) -> float:
     """d log delay / d log run length; 1 where only one run length was measured."""
     low, high = min(of.delays), max(of.delays)
     if low == high:
         return 1.0
-    each = of.delays[high][share].mean / of.delays[low][share].mean
+    each = of.delays[high][case].mean / of.delays[low][case].mean
     return math.log(each) / math.log(high / low)

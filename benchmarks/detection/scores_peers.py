@@ -10,24 +10,24 @@ import numpy as np
 from benchmarks.detection import scores_kernels as compiled
 from benchmarks.detection.kernels import Floats
 from benchmarks.detection.scores_methods import Method, cusum, mixture, scalar
-from benchmarks.detection.scores_world import CELLS, VALUES, known_bets, log_ratio
+from benchmarks.detection.scores_world import CELLS, VALUES, Case, known_bets, log_ratio
 from qualmon.stats.bets import tails
 from qualmon.stats.bets.bounded import ScoreBets, outcome
 from qualmon.stats.bets.dictionary import Dictionary, Template, build
 from qualmon.stats.bets.two_sided import TwoSided
 
 
-def oracles(health: Floats, fault: Floats, shares: Sequence[float]) -> list[Method]:
-    """The CUSUM that knows the healthy law, the fault and the share; one per share."""
-    return [cusum(log_ratio(health, fault, share)) for share in shares]
+def oracles(health: Floats, cases: Sequence[Case]) -> list[Method]:
+    """The CUSUM that knows the healthy law, the fault and the share; one per case."""
+    return [cusum(log_ratio(health, case)) for case in cases]
 
 
-def gaussians(health: Floats, fault: Floats, shares: Sequence[float]) -> list[Method]:
-    """The Gaussian CUSUM tuned to each share's true shift of the mean."""
+def gaussians(health: Floats, cases: Sequence[Case]) -> list[Method]:
+    """The Gaussian CUSUM tuned to each case's true shift of the mean."""
     mean, deviation = _moments(health)
-    shift = (float(fault @ VALUES) / fault.sum() - mean) / deviation
     z = (VALUES - mean) / deviation
-    return [cusum(eps * shift * (z - eps * shift / 2.0)) for eps in shares]
+    shifts = [share * (float(fault @ VALUES) - mean) / deviation for fault, share in cases]
+    return [cusum(shift * (z - shift / 2.0)) for shift in shifts]
 
 
 def window(health: Floats, size: int) -> Method:

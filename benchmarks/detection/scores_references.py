@@ -9,7 +9,14 @@ from scipy.special import betainc
 
 from benchmarks.detection import scores_kernels as compiled
 from benchmarks.detection.kernels import Counts, Floats
-from benchmarks.detection.scores_world import SHARES, beta, contaminated, known_bets, sampler
+from benchmarks.detection.scores_world import (
+    SHARES,
+    beta,
+    cases,
+    contaminated,
+    known_bets,
+    sampler,
+)
 from benchmarks.report import Row, Setting, Table
 from qualmon.stats import bounds
 from qualmon.stats.bets.bounded import ScoreBets, fit
@@ -79,7 +86,7 @@ def _simulated(
     fixed = (bets.dictionary.factors, bets.weights, table, *sampler(health))
     threshold = np.array([float(BUDGET)])
     lengths = compiled.mixture_passages(*fixed, threshold, runs, LIMIT, seed)
-    after = contaminated(health, fault, SHARES)
+    after = contaminated(health, cases(fault))
     late = compiled.mixture_delays(*fixed, *after, 1_000, float(BUDGET), runs, 1, LIMIT, seed)
     return lengths[:, 0], late[:, :, 0]
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import betainc
 
 from benchmarks.detection.kernels import Floats
+from benchmarks.detection.scores_kernels import alias_table
 from qualmon.stats.bets.bounded import ScoreBets, known
 
 SHARES: Final = (0.008, 0.02, 0.05, 0.16)
@@ -23,11 +24,18 @@ VALUES: Final[Floats] = np.append(0.5 * (EDGES[1:] + EDGES[:-1]), 1.0)
 DEPTH: Final = 20
 
 
-class Sampler(NamedTuple):
-    """Cumulative probabilities of the outcomes, and where to begin to look in them."""
+class Case(NamedTuple):
+    """What becomes of the answers: `share` of them follow `fault`, shape (outcomes,), sum 1."""
 
-    cumulative: Floats
-    guide: NDArray[np.int64]
+    fault: Floats
+    share: float
+
+
+class Sampler(NamedTuple):
+    """Alias table of the outcomes' probabilities; of several laws, stacked."""
+
+    keep: Floats
+    other: NDArray[np.int64]
 
 
 def beta(a: float, b: float) -> Floats:
@@ -38,19 +46,24 @@ def beta(a: float, b: float) -> Floats:
 
 
 def sampler(probabilities: Floats) -> Sampler:
-    cumulative = np.cumsum(probabilities) / probabilities.sum()
-    starts = np.arange(4096) / 4096
-    return Sampler(cumulative, np.searchsorted(cumulative, starts, side="right"))
+    """Draws outcomes with these probabilities."""
+    return Sampler(*alias_table(probabilities))
 
 
-def contaminated(health: Floats, fault: Floats, shares: Sequence[float]) -> Sampler:
-    """One sampler per share, stacked."""
-    each = [sampler((1.0 - eps) * health + eps * fault) for eps in shares]
-    return Sampler(np.stack([s.cumulative for s in each]), np.stack([s.guide for s in each]))
+def contaminated(health: Floats, cases: Sequence[Case]) -> Sampler:
+    """One law per case, stacked."""
+    each = [sampler((1.0 - case.share) * health + case.share * case.fault) for case in cases]
+    return Sampler(np.stack([s.keep for s in each]), np.stack([s.other for s in each]))
 
 
-def log_ratio(health: Floats, fault: Floats, share: float) -> Floats:
+def cases(fault: Floats, shares: Sequence[float] = SHARES) -> list[Case]:
+    """One case per share."""
+    return [Case(fault, share) for share in shares]
+
+
+def log_ratio(health: Floats, case: Case) -> Floats:
     """log likelihood ratio per outcome, at most 50: what no healthy answer can give."""
+    fault, share = case
     ratio = np.divide(fault, health, out=np.full(health.size, math.inf), where=health > 0.0)
     return np.asarray(np.minimum(np.log((1.0 - share) + share * ratio), 50.0))
 
