@@ -60,8 +60,8 @@ def scalar(kind: int, window: int, values: Floats, grid: Floats) -> Method:
     """A detector of one statistic; values: what it sees of each fine outcome."""
     return Method(
         grid,
-        lambda s, thresholds, *rest: compiled.scalar_passages(
-            kind, window, values, *s, thresholds, *rest
+        lambda s, thresholds, *rest: _call(
+            compiled.scalar_passages, kind, window, values, *s, thresholds, *rest
         ),
         lambda s, faulty, *rest: _call(
             compiled.scalar_delays, kind, window, values, *s, *faulty, *rest
@@ -79,7 +79,9 @@ def mixture(dictionary: Dictionary, table: NDArray[np.int64]) -> Method:
     fixed = (dictionary.factors, dictionary.weights, table)
     return Method(
         np.exp(np.linspace(math.log(100.0), math.log(200_000.0), 80)),
-        lambda s, thresholds, *rest: compiled.mixture_passages(*fixed, *s, thresholds, *rest),
+        lambda s, thresholds, *rest: _call(
+            compiled.mixture_passages, *fixed, *s, thresholds, *rest
+        ),
         lambda s, faulty, *rest: _call(compiled.mixture_delays, *fixed, *s, *faulty, *rest),
     )
 
