@@ -35,7 +35,7 @@ SLOW: Final = "PageHinkley (river)"
 
 def run(setting: Setting) -> Section:
     """Main table and targets, other faults, finite references, rank categories."""
-    effort = Effort(30_000_000, 12_000) if setting.full else Effort(2_000_000, 1_600)
+    effort = Effort(20_000_000, 10_000) if setting.full else Effort(2_000_000, 1_600)
     health = beta(2, 18)
     bets = known_bets(health)
     found = _all(health, bets, effort, setting.seed)

@@ -43,7 +43,7 @@ def alias_table(probabilities: Floats) -> tuple[Floats, NDArray[np.int64]]:
     return keep, other
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def draw(keep: Floats, other: NDArray[np.int64]) -> np.uint64:
     """One outcome of an alias table; what rounding left over keeps its own cell."""
     u = np.random.random() * keep.shape[0]
@@ -151,13 +151,13 @@ def mixture_delays(
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _scalar(kind: int, state: Floats, ring: Floats, v: float) -> float:
     """Advances [count, level, sum, low] and returns the statistic; -inf before it is ready."""
-    state[0] += 1.0
     if kind == CUSUM:
         state[1] = max(state[1], 0.0) + v
         return float(state[1])
+    state[0] += 1.0
     n = np.uint64(state[0])
     if kind == WINDOW:
         at = n % ring.shape[0]

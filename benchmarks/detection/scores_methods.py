@@ -111,7 +111,7 @@ def calibrated(method: Method, health: Sampler, arl: int, effort: Effort, seed: 
 
 def runs_of(effort: Effort, arl: int) -> int:
     """Runs behind a threshold of run length `arl`."""
-    return max(effort.observations // arl, 40)
+    return max(effort.observations // arl, 25)
 
 
 def run_lengths(passages: Counts, limit: int) -> Floats:
