@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qualmon.stats.bets import bounded, category, two_sided
+from qualmon.stats.esr import Floats
 
 unit = st.floats(0.0, 1.0)
 parts = st.lists(st.floats(1e-6, 1.0), min_size=2, max_size=9)
 
 
-def _law(weights: list[float]) -> np.ndarray:
-    return np.asarray(weights) / np.sum(weights)
+def _law(weights: list[float]) -> Floats:
+    return np.asarray(np.asarray(weights) / np.sum(weights))
 
 
 @settings(max_examples=60, deadline=None)

@@ -42,7 +42,7 @@ def test_page_hinkley_is_rivers() -> None:
     path = compiled.scalar_path(compiled.PAGE_HINKLEY, 1, scores)
     peer = PageHinkley(threshold=5.0, mode="up")
     for t, score in enumerate(scores):
-        peer.update(float(score))
+        peer.update(float(score))  # type: ignore[no-untyped-call]
         assert peer.drift_detected == bool(path[t] > 5.0)
         if peer.drift_detected:
             return

@@ -25,7 +25,7 @@ def _tied_law(bets: ScoreBets) -> Floats:
     """Scores 0, .1, ..., .9 with halving probabilities: an atom at each."""
     chances = 0.5 ** np.minimum(np.arange(1, 11), 9)
     outcomes = bounded.outcome(bets, np.arange(10) / 10)
-    return np.bincount(outcomes, chances, minlength=bets.tails.size)
+    return np.bincount(outcomes, chances, minlength=bets.tails.size).astype(np.float64)
 
 
 def _tied(rng: np.random.Generator, n: int) -> Floats:
