@@ -39,8 +39,9 @@ def test_the_mean_template_is_score_over_mean() -> None:
 
 
 def test_ranks_hold_the_extremes_and_two_an_octave() -> None:
-    """The grid begins 0, 1, 2, 3, 4, 6, 8 and stays below n."""
+    """The grid begins 0, 1, 2, 3, 4, 6, 8, stays below n and ends at n - 1."""
     assert tail_bounds.ranks(9).tolist() == [0, 1, 2, 3, 4, 6, 8]
+    assert tail_bounds.ranks(6).tolist() == [0, 1, 2, 3, 4, 5]
     assert tail_bounds.ranks(1).tolist() == [0]
 
 
@@ -59,6 +60,13 @@ def test_ties_and_point_masses_become_strict_tails() -> None:
     assert bounded.outcome(bets, [0.0, 0.1, 0.3, 0.31, 1.0]).tolist() == [0, 1, 1, 2, 2]
     assert bets.tails[1] > 0.1
     assert bets.tails[2] > 0.005
+
+
+def test_one_better_score_among_ones_is_a_threshold() -> None:
+    """A reference of ones but for its lowest score still has a tail, however weak."""
+    bets = bounded.fit([1.0] * 5 + [0.0])
+    assert bets.thresholds.tolist() == [0.0]
+    assert 5 / 6 < bets.tails[1] < 1.0
 
 
 def test_a_constant_reference_leaves_one_tail() -> None:

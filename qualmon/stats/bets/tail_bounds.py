@@ -30,10 +30,10 @@ CONFIDENCE: Final = 0.95
 
 
 def ranks(n: int) -> NDArray[np.int64]:
-    """The grid 0, 1, 2, 3, 4, 6, 8, 11, ... < n, two ranks an octave."""
+    """The grid 0, 1, 2, 3, 4, 6, 8, 11, ... < n, two ranks an octave, and n - 1, the lowest."""
     steps = np.arange(2 * max(math.ceil(math.log2(max(n, 2))), 1) + 1)
-    grid = np.unique(np.append(0, np.rint(2.0 ** (steps / 2)))).astype(np.int64)
-    return np.asarray(grid[grid < n])
+    grid = np.append([0, n - 1], np.rint(2.0 ** (steps / 2))).astype(np.int64)
+    return np.unique(grid[grid < n])
 
 
 def levels(size: int, confidence: float) -> Floats:
