@@ -96,6 +96,10 @@ class Child:
         return self.process.wait(PATIENCE)
 
 
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def child(
     log: Path, *words: str | Path, environ: Mapping[str, str] | None = None
@@ -110,6 +114,9 @@ def child(
             stdin=subprocess.DEVNULL,
             cwd=log.parent,
             env={**os.environ, **(environ or {})},
+            # A shell that runs the tests in the background has them ignore Ctrl-C, and what
+            # they start would too.
+            preexec_fn=_heed_ctrl_c,
         )
     try:
         yield Child(process, log, start)
