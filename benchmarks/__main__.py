@@ -40,6 +40,7 @@ def run(names: list[str], setting: Setting, workers: int) -> list[Section]:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Runs the sections asked for, prints them and writes the JSON; exit code 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("benchmark", choices=["detection"])
     parser.add_argument("--full", action="store_true", help="tighter figures, up to 30 minutes")

@@ -34,6 +34,14 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Rows and tables of a piece of a section."""
+
+    rows: tuple[Row, ...]
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """One part of a benchmark, as run."""
 

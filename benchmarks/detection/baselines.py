@@ -56,6 +56,7 @@ class Equal(NamedTuple):
 
 
 def run(setting: Setting) -> Section:
+    """Item 4: ten reference answers of each prompt."""
     size = Size(240, 24, 12) if setting.full else Size(80, 20, 8)
     people = population(TRUTH.a, TRUTH.b, 10, size.references, setting.seed)
     rules = _rules(people)

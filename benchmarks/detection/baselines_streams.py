@@ -57,6 +57,7 @@ def given(people: Population, prior: Prior) -> list[Prior]:
 
 
 def fitted(people: Population) -> list[Prior]:
+    """Each reference's own prior."""
     return [fit(h, n) for h, n in zip(people.hits, people.n, strict=True)]
 
 

@@ -74,6 +74,7 @@ class Reference(NamedTuple):
     share: float
 
     def delay(self, healthy: int) -> float:
+        """Exact mean delay in answers, given no alarm in the `healthy` ones before."""
         return bernoulli.delay(self.rule, self.null.rate, self.share, healthy=healthy)
 
 

@@ -47,6 +47,7 @@ class Way(NamedTuple):
 
 
 def run(setting: Setting) -> Section:
+    """Item 7: one target against the others, in worlds where targets differ."""
     rng = np.random.default_rng(setting.seed)
     known = {world: [learn(world, rng) for _ in range(_references(setting))] for world in WORLDS}
     rows, alarms = false_tickets(known, setting)

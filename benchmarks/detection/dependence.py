@@ -30,6 +30,7 @@ Line = tuple[float | str | None, ...]
 
 
 def run(setting: Setting) -> Section:
+    """Item 5: seasons, clusters, crossed shocks and day effects."""
     parts = [f(setting) for f in (seasons, clusters, rounds, other_shocks, days, refusals)]
     rows = tuple(row for found, _ in parts for row in found)
     return Section("dependence", rows, tuple(table for _, table in parts))

@@ -87,6 +87,7 @@ class Ours(NamedTuple):
 
 
 def with_achieved(design: Design, null: Null, events: float, seed: int) -> Ours:
+    """The design with its calibrated threshold, and the run length that it achieves."""
     threshold = calibrated(design, null, events / 2.0, seed)
     [achieved] = run_lengths(design, null, np.array([threshold]), events, seed + 1)
     return Ours(design, threshold, achieved)

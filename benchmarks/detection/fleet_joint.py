@@ -21,7 +21,7 @@ from benchmarks.detection.fleet_model import (
     run_length,
     weights,
 )
-from benchmarks.report import Row, Setting, Table
+from benchmarks.report import Part, Row, Setting, Table
 from qualmon.stats.baselines import empirical_bayes
 from qualmon.stats.bets.tokens import drop_products, drop_ratio
 from qualmon.stats.grids import DROP_GRID
@@ -45,11 +45,6 @@ _NODE: Final = 2
 _LATER: Final = 12
 
 
-class Report(NamedTuple):
-    rows: tuple[Row, ...]
-    tables: tuple[Table, ...]
-
-
 class _Tokens(NamedTuple):
     """Law of an answer's token e-value in bins: e-values, and cumulative laws."""
 
@@ -71,7 +66,7 @@ class _Measured(NamedTuple):
     healthy: Estimate | None
 
 
-def run(setting: Setting) -> Report:
+def run(setting: Setting) -> Part:
     """Every source of evidence alone and joined, at ICC 0 and with shocks."""
     table: list[tuple[float | str | None, ...]] = []
     rows: list[Row] = []
@@ -91,7 +86,7 @@ def run(setting: Setting) -> Report:
         " two families; an hour later the place is ranked by both at once. Events multiply at ICC"
         " 0 and are counted, at the pooled rate, with shocks."
     )
-    return Report(tuple(rows), (Table(title, header, tuple(table), note),))
+    return Part(tuple(rows), (Table(title, header, tuple(table), note),))
 
 
 def _rows(case: _Case, found: _Measured) -> list[Row]:

@@ -55,6 +55,7 @@ def bets(icc: float) -> Bets:
 
 
 def world(icc: float, fault: Fault | None, change: int = 0) -> World:
+    """The fleet of 1,000 cells with shocks of this ICC; a fault after `change` rounds."""
     hit, share = (np.zeros(0, dtype=np.int64), 0.0) if fault is None else fault[2:]
     return World(PLATFORMS, MODELS, ROUTES, RATE, icc, hit, share, change)
 
@@ -102,6 +103,7 @@ class Estimate(NamedTuple):
 
 
 def mean_of(values: Floats | Counts) -> Estimate:
+    """Mean with its 95 % interval by the normal law."""
     half = 1.96 * float(np.std(values, ddof=1)) / len(values) ** 0.5
     value = float(np.mean(values))
     return Estimate(value, value - half, value + half)

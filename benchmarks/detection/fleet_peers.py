@@ -17,7 +17,7 @@ from benchmarks.detection.fleet_model import (
     run_length,
     world,
 )
-from benchmarks.report import Row, Setting, Table
+from benchmarks.report import Part, Setting, Table
 
 _STREAMS: Final = 100
 _ARL: Final = 5000.0
@@ -44,11 +44,6 @@ _AGES: Final = np.unique(np.round(2.0 ** np.arange(0.0, 11.01, 0.25))).astype(np
 _ONLY_OURS: Final = np.arange(METHODS) == OURS
 
 
-class Report(NamedTuple):
-    rows: tuple[Row, ...]
-    tables: tuple[Table, ...]
-
-
 class _Rule(NamedTuple):
     """A rule on Gaussian streams: times to thresholds given (affected, thresholds, runs, limit)."""
 
@@ -58,8 +53,9 @@ class _Rule(NamedTuple):
     cost: int
 
 
-def run(setting: Setting) -> Report:
-    return Report((), (_gaussian(setting), _fleet(setting)))
+def run(setting: Setting) -> Part:
+    """Other procedures on many streams: Xie-Siegmund and Mei."""
+    return Part((), (_gaussian(setting), _fleet(setting)))
 
 
 def fitted(times: Counts, guesses: Floats, limit: int, target: float) -> float:

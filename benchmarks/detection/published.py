@@ -29,6 +29,7 @@ class Figure(NamedTuple):
 
     @property
     def error(self) -> float:
+        """Relative difference from the published value."""
         return abs(self.ours / self.published - 1.0)
 
 
